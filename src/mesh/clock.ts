@@ -1,0 +1,34 @@
+/**
+ * Time as an argument: everything that measures, waits or stamps takes a `Clock`, so that tests can turn it by hand.
+ */
+
+/** Ends a pending timer; idempotent. */
+export type CancelTimer = () => void;
+
+export interface Clock {
+  /** Wall time in epoch milliseconds: for stamps that people and other machines read. May jump. */
+  nowMs(): number;
+  /** Monotonic milliseconds from an arbitrary origin: for leases, deadlines and durations. Never goes back. */
+  monotonicMs(): number;
+  /** Calls `fire` once after `delayMs` of monotonic time. Does not keep the process alive. */
+  setTimer(delayMs: number, fire: () => void): CancelTimer;
+}
+
+/** Timers beyond this are cut short by the runtimes (2^31 - 1 ms); `systemClock` re-arms them. */
+const longestTimerMs = 2_147_483_647;
+
+/** The machine's own clock. */
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  setTimer(delayMs, fire) {
+    let handle: ReturnType<typeof setTimeout>;
+    const arm = (leftMs: number): void => {
+      const stepMs = Math.min(Math.max(leftMs, 0), longestTimerMs);
+      handle = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : fire()), stepMs);
+      if (typeof handle === 'object') handle.unref();
+    };
+    arm(delayMs);
+    return () => clearTimeout(handle);
+  },
+};

@@ -1,0 +1,136 @@
+/** The operations on nodes: status, who is there, how to get to them, and their tools. */
+
+import { z } from 'zod';
+import { operation, seconds, target, targetByPeerId } from '../operation.ts';
+
+const counts = z.object({
+  queued: z.int(),
+  running: z.int(),
+  completed: z.int(),
+  failed: z.int(),
+  cancelled: z.int(),
+});
+
+export const status = operation({
+  tool: 'p2p_taskqueue_status',
+  title: 'Node status',
+  summary: 'Show a node: runtime, layout, versions, peer id, addresses, queue.',
+  description:
+    'Answers what the node is (runtime, layout, version, peer id, addresses) and how many tasks are in which state. detail adds task types, limits and load.',
+  input: z.strictObject({ detail: z.boolean().default(false), timeout_s: seconds(600).default(10), ...targetByPeerId }),
+  output: z.object({
+    peer_id: z.string(),
+    version: z.string().describe('taskmesh’s own version.'),
+    runtime: z.object({ name: z.string(), version: z.string() }),
+    layout: z.string().describe('Where the P2P node runs: inline, worker, process.'),
+    addresses: z.array(z.string()).describe('Multiaddrs at which the node listens.'),
+    uptime_s: z.number(),
+    connected_peers: z.int(),
+    queue: counts,
+    capabilities: z.object({
+      task_types: z.array(z.string()).describe('Types that workers of this node are waiting for right now.'),
+      tools: z.array(z.string()).describe('Tools that call_tool can call here.'),
+    }),
+    detail: z
+      .object({
+        protocols: z.array(z.string()),
+        waiters: z.int().describe('Claims and waits that are waiting.'),
+        stored_bytes: z.int(),
+        cache: z.object({ entries: z.int(), bytes: z.int() }),
+        limits: z.record(z.string(), z.number()),
+      })
+      .optional(),
+  }),
+  hints: { readOnly: true, idempotent: true, destructive: false },
+  scope: 'queue:read',
+  remote: true,
+  waitMs: (input) => input.timeout_s * 1000,
+});
+
+export const discoveryMethods = ['explicit', 'announce_file', 'bootstrap', 'mdns', 'peer_store'] as const;
+
+const peer = z.object({
+  peer_id: z.string(),
+  connected: z.boolean(),
+  direction: z.enum(['inbound', 'outbound']).nullable(),
+  addresses: z.array(z.string()).describe('Multiaddrs known for the peer; the one in use first.'),
+  agent: z.string().nullable().describe('Program and version, as the peer says itself.'),
+  latency_ms: z.number().nullable().describe('Last measured round trip.'),
+  found_by: z.array(z.string()).describe('How this node heard of the peer.'),
+});
+
+export const peers = operation({
+  tool: 'list_peers',
+  title: 'List peers',
+  summary: 'List the nodes that this node knows, connected ones first.',
+  description:
+    'Lists the peers that this node is connected to or has heard of. Use a peer_id from here as remote_peer_id of other tools.',
+  input: z.strictObject({ connected_only: z.boolean().default(false), limit: z.int().min(1).max(1000).default(100) }),
+  output: z.object({ peer_id: z.string().describe('This node’s own.'), peers: z.array(peer) }),
+  hints: { readOnly: true, idempotent: true, destructive: false },
+  scope: 'peers:read',
+  remote: false,
+});
+
+export const discover = operation({
+  tool: 'discover_peers',
+  title: 'Discover peers',
+  summary: 'Look for nodes by every method, dial them, and show each attempt.',
+  description:
+    'Looks for other nodes by announce file, configured bootstrap addresses, mDNS and memory, dials what it finds, and answers each attempt with its outcome.',
+  input: z.strictObject({ timeout_s: seconds(60, 0.1).default(5) }),
+  output: z.object({
+    peers: z.array(z.string()).describe('Peer ids that are connected now.'),
+    attempts: z.array(
+      z.object({
+        method: z.enum(discoveryMethods),
+        ok: z.boolean(),
+        peer_id: z.string(),
+        multiaddr: z.string(),
+        error: z.string().describe('Empty when ok.'),
+        duration_ms: z.number(),
+      }),
+    ),
+  }),
+  hints: { readOnly: false, idempotent: true, destructive: false },
+  scope: 'peers:connect',
+  remote: false,
+  waitMs: (input) => input.timeout_s * 1000,
+});
+
+export const connect = operation({
+  tool: 'connect_peer',
+  title: 'Connect to a peer',
+  summary: 'Dial a node by multiaddr or peer id.',
+  description:
+    'Dials a peer by its multiaddr (ending in /p2p/<peer id>) or, if its addresses are known, by its peer id.',
+  input: z.strictObject({ ...target, timeout_s: seconds(60, 0.1).default(10) }),
+  output: z.object({
+    peer_id: z.string(),
+    multiaddr: z.string().describe('The address in use.'),
+    duration_ms: z.number(),
+  }),
+  hints: { readOnly: false, idempotent: true, destructive: false },
+  scope: 'peers:connect',
+  remote: false,
+  waitMs: (input) => input.timeout_s * 1000,
+});
+
+export const callTool = operation({
+  tool: 'p2p_taskqueue_call_tool',
+  title: 'Call a peer’s tool',
+  summary: 'Call a tool that a node offers to its peers.',
+  description:
+    'Calls a tool that this node (or the peer you name) offers, and answers its result. p2p_taskqueue_status lists the names under capabilities.tools.',
+  input: z.strictObject({
+    tool_name: z.string().min(1).max(200),
+    args: z.record(z.string(), z.unknown()).default({}),
+    timeout_s: seconds(600, 0.001).default(30),
+    ...target,
+  }),
+  output: z.object({ tool: z.string(), result: z.unknown() }),
+  hints: { readOnly: false, idempotent: false, destructive: true },
+  scope: 'tools:call',
+  remote: true,
+  waitMs: (input) => input.timeout_s * 1000,
+});
