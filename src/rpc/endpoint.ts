@@ -1,0 +1,258 @@
+/**
+ * One end of the RPC over any `Channel`. Both ends may ask and answer at once.
+ *
+ * A request ends exactly once: by its answer, its deadline, its signal, or the end of the channel. When the caller gives up
+ * (deadline or signal) the far end is told. The far end obeys the deadline by itself too, should the message be lost.
+ * Bounds: `maxInFlight` each way, `maxBufferedBytes` towards a slow reader; beyond them calls are refused as `busy`.
+ */
+
+import type { CancelTimer, Clock } from '../mesh/clock.ts';
+import { MeshError, toMeshError } from '../mesh/errors.ts';
+import type { Channel } from './channel.ts';
+import { failureOf, meshErrorOf } from './errors.ts';
+import { IncomingCall } from './incoming-call.ts';
+import {
+  cancelledMethod,
+  deadlineKey,
+  kindOf,
+  progressMethod,
+  progressTokenKey,
+  type RpcFailure,
+  type RpcId,
+  type RpcNotification,
+  type RpcParams,
+  type RpcRequest,
+  type RpcResult,
+} from './message.ts';
+
+export interface RequestOptions {
+  signal?: AbortSignal | undefined;
+  /** Milliseconds until the request fails with `timeout`. */
+  deadlineMs: number;
+  onProgress?: ((params: RpcParams) => void) | undefined;
+  /** A result that came although the caller had given up: to undo what it stands for. */
+  onLate?: ((result: unknown) => void) | undefined;
+}
+
+/** Answers a request. What it throws goes back as an error. */
+export type Handler = (method: string, params: RpcParams, call: IncomingCall) => Promise<unknown>;
+
+export interface EndpointOptions {
+  handle: Handler;
+  onNotification?(method: string, params: RpcParams): void;
+  /** The channel ended; all requests in flight were failed before. */
+  onClosed?(cause?: Error): void;
+  /** Something came that is no message; the default is to close. */
+  onInvalid?(message: unknown): void;
+  clock: Clock;
+  maxInFlight: number;
+  maxBufferedBytes: number;
+  /** The error for requests in flight when the channel ends. */
+  closedError(cause?: Error): MeshError;
+}
+
+interface Pending {
+  settle(result: unknown, error?: MeshError): void;
+  onProgress: ((params: RpcParams) => void) | undefined;
+}
+
+/** How long a result that nobody waits for any more is listened for, so that it can be undone. */
+const lateMs = 30_000;
+
+export class Endpoint {
+  readonly #channel: Channel;
+  readonly #options: EndpointOptions;
+  readonly #pending = new Map<RpcId, Pending>();
+  readonly #late = new Map<RpcId, { undo: (result: unknown) => void; cancelTimer: CancelTimer }>();
+  readonly #incoming = new Map<RpcId, IncomingCall>();
+  #nextId = 1;
+  #closed = false;
+
+  constructor(channel: Channel, options: EndpointOptions) {
+    this.#channel = channel;
+    this.#options = options;
+    channel.open({ message: (message) => this.#receive(message), closed: (cause) => this.#end(cause) });
+  }
+
+  /** Requests of this end that wait for their answer. */
+  get inFlight(): number {
+    return this.#pending.size;
+  }
+
+  /** Requests of the far end that are being worked on. */
+  get serving(): number {
+    return this.#incoming.size;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Asks the far end. Rejects with a `MeshError`: the far end's own, `timeout`, `cancelled`, `busy`, or the closed error. */
+  request(method: string, params: RpcParams, options: RequestOptions): Promise<unknown> {
+    const refusal = this.#refusal(options.signal);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const giveUp = (error: MeshError): void => {
+        if (options.onLate) this.#listenLate(id, options.onLate);
+        this.#channel.post({ jsonrpc: '2.0', method: cancelledMethod, params: { requestId: id, reason: error.code } });
+        pending.settle(undefined, error);
+      };
+      const onAbort = (): void => giveUp(new MeshError('cancelled', 'The call was cancelled by its caller.'));
+      const cancelTimer = this.#options.clock.setTimer(options.deadlineMs, () =>
+        giveUp(timeoutError(method, options.deadlineMs)),
+      );
+      const pending: Pending = {
+        onProgress: options.onProgress,
+        settle: (result, error) => {
+          if (!this.#pending.delete(id)) return;
+          cancelTimer();
+          options.signal?.removeEventListener('abort', onAbort);
+          if (error === undefined) resolve(result);
+          else reject(error);
+        },
+      };
+      this.#pending.set(id, pending);
+      options.signal?.addEventListener('abort', onAbort, { once: true });
+      const meta: Record<string, unknown> = { ...params._meta, [deadlineKey]: options.deadlineMs };
+      if (options.onProgress) meta[progressTokenKey] = id;
+      this.#post({ jsonrpc: '2.0', id, method, params: { ...params, _meta: meta } }, pending);
+    });
+  }
+
+  /** Tells the far end something; no answer, no promise that it arrives. */
+  notify(method: string, params: RpcParams): void {
+    if (!this.#closed) this.#channel.post({ jsonrpc: '2.0', method, params });
+  }
+
+  /** Ends the channel: what is in flight fails with the closed error, what is being served is aborted. Idempotent. */
+  close(cause?: Error): void {
+    if (this.#closed) return;
+    this.#end(cause);
+    this.#channel.close();
+  }
+
+  #refusal(signal: AbortSignal | undefined): MeshError | undefined {
+    if (this.#closed) return this.#options.closedError();
+    if (signal?.aborted) return new MeshError('cancelled', 'The call was cancelled before it was sent.');
+    if (this.#pending.size >= this.#options.maxInFlight) {
+      return new MeshError(
+        'busy',
+        `${this.#pending.size} calls are in flight already. Wait for some of them, then try again.`,
+      );
+    }
+    if (this.#channel.bufferedBytes > this.#options.maxBufferedBytes) {
+      return new MeshError(
+        'busy',
+        'The far side reads more slowly than this one writes. Wait for answers, then try again.',
+      );
+    }
+    return undefined;
+  }
+
+  #post(request: RpcRequest, pending: Pending): void {
+    try {
+      this.#channel.post(request);
+    } catch (cause) {
+      pending.settle(
+        undefined,
+        new MeshError('invalid_params', 'The input cannot be sent: it holds something that is not plain JSON data.', {
+          cause,
+        }),
+      );
+    }
+  }
+
+  #receive(message: unknown): void {
+    switch (kindOf(message)) {
+      case 'request':
+        this.#serve(message as RpcRequest);
+        return;
+      case 'response':
+        this.#answered(message as RpcResult | RpcFailure);
+        return;
+      case 'notification':
+        this.#notified(message as RpcNotification);
+        return;
+      default:
+        if (this.#options.onInvalid) this.#options.onInvalid(message);
+        else this.close(new MeshError('invalid_message', 'The far side sent something that is no JSON-RPC message.'));
+    }
+  }
+
+  #answered(message: RpcResult | RpcFailure): void {
+    const id = message.id as RpcId;
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) {
+      if ('error' in message) pending.settle(undefined, meshErrorOf(message.error));
+      else pending.settle(message.result);
+      return;
+    }
+    const late = this.#late.get(id);
+    if (late === undefined) return;
+    this.#late.delete(id);
+    late.cancelTimer();
+    if ('result' in message) late.undo(message.result);
+  }
+
+  #listenLate(id: RpcId, undo: (result: unknown) => void): void {
+    this.#late.set(id, { undo, cancelTimer: this.#options.clock.setTimer(lateMs, () => this.#late.delete(id)) });
+  }
+
+  #notified({ method, params = {} }: RpcNotification): void {
+    if (method === cancelledMethod) this.#incoming.get(params.requestId as RpcId)?.abort('cancelled');
+    else if (method === progressMethod) this.#pending.get(params.progressToken as RpcId)?.onProgress?.(params);
+    else this.#options.onNotification?.(method, params);
+  }
+
+  #serve({ id, method, params = {} }: RpcRequest): void {
+    const answer = (outcome: { result: unknown } | { error: RpcFailure['error'] }): void => {
+      if (!this.#closed) this.#channel.post({ jsonrpc: '2.0', id, ...outcome });
+    };
+    if (
+      this.#incoming.size >= this.#options.maxInFlight ||
+      this.#channel.bufferedBytes > this.#options.maxBufferedBytes
+    ) {
+      answer({
+        error: failureOf(
+          new MeshError('busy', 'The node has as many calls in flight as it takes. Try again a little later.'),
+        ),
+      });
+      return;
+    }
+    const call = new IncomingCall(params._meta, this.#options.clock, (progress) => {
+      if (!this.#closed) this.#channel.post({ jsonrpc: '2.0', method: progressMethod, params: progress });
+    });
+    // A repeated id is allowed (some clients send one): the newest call of an id is the one that a cancellation reaches.
+    this.#incoming.set(id, call);
+    this.#options
+      .handle(method, params, call)
+      .then(
+        (result) => answer({ result }),
+        (thrown) => answer({ error: failureOf(toMeshError(thrown)) }),
+      )
+      .catch((thrown) => answer({ error: failureOf(toMeshError(thrown)) }))
+      .finally(() => {
+        call.end();
+        if (this.#incoming.get(id) === call) this.#incoming.delete(id);
+      });
+  }
+
+  #end(cause?: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const pending of [...this.#pending.values()]) pending.settle(undefined, this.#options.closedError(cause));
+    for (const late of this.#late.values()) late.cancelTimer();
+    for (const call of [...this.#incoming.values()]) call.abort('closed');
+    this.#late.clear();
+    this.#options.onClosed?.(cause);
+  }
+}
+
+function timeoutError(method: string, deadlineMs: number): MeshError {
+  return new MeshError(
+    'timeout',
+    `No answer to ${method} within ${deadlineMs} ms; the work may or may not have been done. Look, then try again.`,
+  );
+}
