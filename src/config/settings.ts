@@ -1,0 +1,171 @@
+/**
+ * The one table of settings. Each has one name: `--port` as a flag, `TASKMESH_PORT` in the environment, `"port"` in the
+ * config file, `port` (in camel case) in the program. The command line's flags, its help and the documentation are made
+ * from this table.
+ */
+
+import type { Setting } from './setting.ts';
+
+export const layouts = ['inline', 'worker'] as const;
+export type Layout = (typeof layouts)[number];
+
+export const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'fatal'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export const settings = {
+  data: {
+    kind: 'path',
+    summary: 'Folder of the node’s identity, queue, cache and keys.',
+    example: '/srv/taskmesh',
+    defaultText: '~/.taskmesh',
+    audience: 'both',
+  },
+  config: {
+    kind: 'path',
+    summary: 'JSON file with settings under the names of the flags.',
+    example: './taskmesh.json',
+    defaultText: '<data>/config.json, if there is one',
+    audience: 'both',
+  },
+  port: {
+    kind: 'port',
+    summary: 'TCP port of the MCP server; 0 takes any free one.',
+    example: '7331',
+    defaultText: '7330',
+    audience: 'both',
+  },
+  host: {
+    kind: 'host',
+    summary: 'Address that the MCP server listens on.',
+    example: '0.0.0.0',
+    defaultText: '127.0.0.1',
+    audience: 'node',
+  },
+  layout: {
+    kind: 'choice',
+    choices: layouts,
+    summary: 'Where the P2P node runs: in the server’s event loop, or in a worker thread.',
+    example: 'worker',
+    defaultText: 'worker on Node, inline on Deno',
+    audience: 'node',
+  },
+  'p2p-listen': {
+    kind: 'multiaddrs',
+    summary: 'Multiaddrs that the P2P node listens on. Beyond loopback it needs a mesh key.',
+    example: '/ip4/0.0.0.0/tcp/4001',
+    defaultText: '/ip4/127.0.0.1/tcp/0 and /ip4/127.0.0.1/tcp/0/ws',
+    audience: 'node',
+  },
+  bootstrap: {
+    kind: 'places',
+    summary: 'Nodes to connect to: multiaddrs, or paths of their announce files.',
+    example: '/ip4/192.168.1.5/tcp/4001/p2p/12D3KooW…',
+    defaultText: 'none',
+    audience: 'node',
+  },
+  'announce-file': {
+    kind: 'path',
+    summary: 'File into which the node writes its peer id and addresses.',
+    example: '/run/taskmesh/announce.json',
+    defaultText: '<data>/announce.json',
+    audience: 'node',
+  },
+  mdns: {
+    kind: 'switch',
+    summary: 'Find nodes on the local network by multicast DNS.',
+    example: 'off',
+    defaultText: 'on',
+    audience: 'node',
+  },
+  'mesh-key': {
+    kind: 'path',
+    summary: 'File with the mesh’s shared key: only nodes that have it can connect.',
+    example: '/srv/taskmesh/mesh.key',
+    defaultText: '<data>/mesh.key, if there is one',
+    audience: 'node',
+  },
+  tools: {
+    kind: 'path',
+    summary: 'Module of tools that the node offers to its peers.',
+    example: './examples/tools.ts',
+    defaultText: 'none',
+    audience: 'node',
+  },
+  'allowed-hosts': {
+    kind: 'list',
+    summary: 'Host names, besides loopback’s, under which HTTP requests may reach the server.',
+    example: 'box.local',
+    defaultText: 'none',
+    audience: 'node',
+  },
+  'allowed-origins': {
+    kind: 'list',
+    summary: 'Origins, besides loopback’s, whose web pages may call the server.',
+    example: 'https://app.example',
+    defaultText: 'none',
+    audience: 'node',
+  },
+  'log-level': {
+    kind: 'choice',
+    choices: logLevels,
+    summary: 'Least severe messages that are logged.',
+    example: 'debug',
+    defaultText: 'info',
+    audience: 'node',
+  },
+  url: {
+    kind: 'url',
+    summary: 'MCP URL of the node to ask.',
+    example: 'http://127.0.0.1:7331/mcp',
+    defaultText: 'http://127.0.0.1:<port>/mcp',
+    audience: 'client',
+  },
+  json: {
+    kind: 'switch',
+    summary: 'Print one JSON object instead of text for people.',
+    example: 'on',
+    defaultText: 'off',
+    audience: 'client',
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof settings;
+
+export const settingNames = Object.keys(settings) as SettingName[];
+
+/** All settings with their values: what the program runs on. Paths are absolute. */
+export interface Settings {
+  data: string;
+  /** The config file that was read, if any. */
+  config: string | undefined;
+  port: number;
+  host: string;
+  layout: Layout;
+  p2pListen: string[];
+  /** Multiaddrs (they begin with `/ip4/`, `/ip6/`, `/dns…`) and absolute paths of announce files. */
+  bootstrap: string[];
+  announceFile: string;
+  mdns: boolean;
+  /** Path of the key's file; undefined: there is none, and only loopback is listened on. */
+  meshKey: string | undefined;
+  tools: string | undefined;
+  allowedHosts: string[];
+  allowedOrigins: string[];
+  logLevel: LogLevel;
+  url: string;
+  json: boolean;
+}
+
+/** The setting as its general type. */
+export function settingEntry(name: SettingName): Setting {
+  return settings[name];
+}
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(settings, name);
+}
+
+/** `p2p-listen` is `TASKMESH_P2P_LISTEN` in the environment. */
+export function variableOf(name: SettingName): string {
+  return `TASKMESH_${name.toUpperCase().replaceAll('-', '_')}`;
+}
