@@ -6,7 +6,9 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
+import { MeshError } from '../mesh/errors.ts';
 import type { Channel, ChannelEvents } from '../rpc/channel.ts';
+import { failureOf } from '../rpc/errors.ts';
 import type { RpcMessage } from '../rpc/message.ts';
 
 export function messagePortChannel(port: MessagePort): Channel {
@@ -30,13 +32,15 @@ export function messagePortChannel(port: MessagePort): Channel {
     try {
       port.postMessage([message]);
     } catch (cause) {
-      const id = 'id' in message ? message.id : null;
-      const error = {
-        code: -32602,
-        message: `The message cannot cross the thread boundary: ${(cause as Error).message}`,
-      };
-      if ('method' in message && id !== null) events?.message({ jsonrpc: '2.0', id, error });
-      else if (id !== null) port.postMessage([{ jsonrpc: '2.0', id, error: { ...error, code: -32603 } }]);
+      if (!('id' in message) || message.id === null) return;
+      const what = 'The data cannot cross the thread boundary: it holds something that is not plain data.';
+      if ('method' in message) {
+        const error = failureOf(new MeshError('invalid_params', what, { cause }));
+        events?.message({ jsonrpc: '2.0', id: message.id, error });
+      } else {
+        const error = failureOf(new MeshError('internal_error', what, { cause }));
+        port.postMessage([{ jsonrpc: '2.0', id: message.id, error }]);
+      }
     }
   };
 
