@@ -69,6 +69,12 @@ export interface Limits {
   readonly maxSessions: number;
   /** A session without a request for this long is ended, in milliseconds. */
   readonly sessionIdleMs: number;
+  /** HTTP connections in all; more than `maxSessions`, because each session may hold a stream open. */
+  readonly maxHttpConnections: number;
+  /** A connection between two requests is kept for this long, in milliseconds. */
+  readonly httpKeepAliveMs: number;
+  /** A connection on which no byte moves for this long is cut, in milliseconds; waiting streams send a comment every 15 s. */
+  readonly httpStallMs: number;
 }
 
 const KiB = 1024;
@@ -104,4 +110,7 @@ export const defaultLimits: Limits = {
   bodyDeadlineMs: 10_000,
   maxSessions: 1_000,
   sessionIdleMs: 1_800_000,
+  maxHttpConnections: 2_000,
+  httpKeepAliveMs: 5_000,
+  httpStallMs: 60_000,
 };

@@ -1,0 +1,81 @@
+/**
+ * Reads the body of a request to `/mcp`: bounded, strict UTF-8, JSON, not nested without end. Called once per POST, before the
+ * SDK gets the value; what does not fit is answered here, as a JSON-RPC error.
+ */
+
+import { checkDepth } from '../mesh/check-input.ts';
+import { toMeshError } from '../mesh/errors.ts';
+import type { Limits } from '../mesh/limits.ts';
+import { refuse, rpcCodes } from './json-rpc.ts';
+
+/**
+ * How much deeper than an operation's input a whole message may be. `mesh.call` refuses deep inputs with a structured answer,
+ * which is better for the caller than an error of the transport; this bound only keeps worse away from all code in between.
+ */
+const envelopeDepthFactor = 4;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The parsed JSON, or the refusal to send. */
+export async function readJsonBody(
+  request: Request,
+  limits: Pick<Limits, 'maxBodyBytes' | 'maxJsonDepth'>,
+): Promise<{ value: unknown } | { refusal: Response }> {
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = await readBytes(request, limits.maxBodyBytes);
+  } catch {
+    return {
+      refusal: refuse({ status: 400, code: rpcCodes.parseError, message: 'The body broke off. Send it again.' }),
+    };
+  }
+  if (bytes === undefined) return { refusal: tooLarge(limits.maxBodyBytes) };
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(bytes));
+  } catch (thrown) {
+    return { refusal: notJson(thrown) };
+  }
+  try {
+    checkDepth(value, limits.maxJsonDepth * envelopeDepthFactor);
+  } catch (thrown) {
+    const failure = toMeshError(thrown).toFailure();
+    const data = { ...failure };
+    return { refusal: refuse({ status: 400, code: rpcCodes.invalidRequest, message: failure.message, data }) };
+  }
+  return { value };
+}
+
+/** Undefined when there are more than `maxBytes`. The declared length goes first: then nothing is read at all. */
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
+  const declared = request.headers.get('content-length');
+  if (declared !== null) {
+    // The HTTP parser cuts the body at the declared length, so that no more than this can arrive.
+    if (Number(declared) > maxBytes) return undefined;
+    return new Uint8Array(await request.arrayBuffer());
+  }
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.byteLength;
+    if (size > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(maxBytes: number): Response {
+  const message = `The body is over ${maxBytes} bytes. Put large data where both sides can reach it and send its address.`;
+  const data = { ok: false, error: 'payload_too_large', message, retryable: false, details: { max_bytes: maxBytes } };
+  return refuse({ status: 413, code: rpcCodes.refused, message, data });
+}
+
+function notJson(thrown: unknown): Response {
+  const why = thrown instanceof SyntaxError ? thrown.message : 'it is not UTF-8';
+  return refuse({
+    status: 400,
+    code: rpcCodes.parseError,
+    message: `Parse error: the body is not JSON (${why}). Send one JSON-RPC message as UTF-8 JSON.`,
+  });
+}
