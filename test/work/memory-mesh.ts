@@ -44,7 +44,7 @@ export class MemoryMesh {
   /** Puts a task into the queue and answers its id. */
   add(payload: unknown = {}, more: Partial<ClaimedTask> = {}): string {
     const task_id = (this.tasks.size + 1).toString(16).padStart(32, '0');
-    this.tasks.set(task_id, { ...blank, task_id, payload, ...more });
+    this.tasks.set(task_id, { ...blankTask, task_id, payload, ...more });
     this.#match();
     return task_id;
   }
@@ -170,7 +170,8 @@ export class MemoryMesh {
   }
 }
 
-const blank: ClaimedTask = {
+/** A queued task that says as little as one can. */
+export const blankTask: ClaimedTask = {
   task_id: '',
   task_type: 'text.stats',
   model_name: '',
