@@ -40,7 +40,7 @@ function openFloor(): { ask: Ask; close(): Promise<unknown> } {
 async function openBridge(): Promise<{ ask: Ask; close(): Promise<unknown> }> {
   const mesh = workerMesh({
     node: {},
-    logLevel: 'off',
+    logLevel: 'fatal',
     main: new URL('./far-side/no-op-main.ts', import.meta.url),
     onDown(cause) {
       throw cause;
@@ -74,10 +74,22 @@ async function burst(ask: Ask): Promise<number> {
 
 const floor = openFloor();
 const bridge = await openBridge();
-const result = { floor: { us: [] as number[][], perSecond: [] as number[] }, bridge: { us: [] as number[][], perSecond: [] as number[] } };
-for (let warmUp = 0; warmUp < 3; warmUp++) for (const { ask } of [floor, bridge]) await oneByOne(ask).then(() => burst(ask));
+const result = {
+  floor: { us: [] as number[][], perSecond: [] as number[] },
+  bridge: { us: [] as number[][], perSecond: [] as number[] },
+};
+for (let warmUp = 0; warmUp < 3; warmUp++)
+  for (const { ask } of [floor, bridge]) await oneByOne(ask).then(() => burst(ask));
 for (let round = 0; round < rounds; round++) {
-  for (const [name, { ask }] of round % 2 === 0 ? ([['floor', floor], ['bridge', bridge]] as const) : ([['bridge', bridge], ['floor', floor]] as const)) {
+  for (const [name, { ask }] of round % 2 === 0
+    ? ([
+        ['floor', floor],
+        ['bridge', bridge],
+      ] as const)
+    : ([
+        ['bridge', bridge],
+        ['floor', floor],
+      ] as const)) {
     result[name].us.push(await oneByOne(ask));
     result[name].perSecond.push(await burst(ask));
   }

@@ -7,16 +7,14 @@ import process from 'node:process';
 import { Writable } from 'node:stream';
 import { configure, getAnsiColorFormatter, getStreamSink, getTextFormatter, type LogLevel } from '@logtape/logtape';
 
-export const logLevels = ['debug', 'info', 'warning', 'error', 'off'] as const;
-
-export async function configureLogs(level: string): Promise<void> {
-  const lowestLevel = level === 'off' ? null : (level as LogLevel);
+/** `level` is one of LogTape's. */
+export async function configureLogs(level: LogLevel): Promise<void> {
   const formatter = process.stderr.isTTY && !process.env.NO_COLOR ? getAnsiColorFormatter() : getTextFormatter();
   await configure({
     reset: true,
     sinks: { stderr: getStreamSink(Writable.toWeb(process.stderr), { formatter }) },
     loggers: [
-      { category: ['taskmesh'], lowestLevel, sinks: ['stderr'] },
+      { category: ['taskmesh'], lowestLevel: level, sinks: ['stderr'] },
       { category: ['logtape', 'meta'], lowestLevel: null, sinks: [] },
     ],
   });

@@ -5,12 +5,8 @@
 
 import { MeshError } from '../mesh/errors.ts';
 import type { RunningMesh } from '../mesh/mesh.ts';
-import type { NodeOptions } from '../p2p/options.ts';
+import { type Layout, layouts, type NodeOptions } from '../mesh/node-options.ts';
 import { workerMesh } from './worker-mesh.ts';
-
-/** The layouts that an operator may choose. */
-export const layouts = ['inline', 'worker'] as const;
-export type Layout = (typeof layouts)[number];
 
 export interface OpenMeshOptions {
   layout: Layout;

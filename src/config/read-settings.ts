@@ -7,10 +7,11 @@
 
 import { dirname, join } from 'node:path';
 import { MeshError } from '../mesh/errors.ts';
+import type { Layout } from '../mesh/node-options.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { refuseOpenDoor } from './open-door.ts';
 import { allowedOf, isList, type ReadContext, readText } from './setting.ts';
-import { type Layout, type SettingName, type Settings, settingEntry, variableOf } from './settings.ts';
+import { type SettingName, type Settings, settingEntry, variableOf } from './settings.ts';
 
 export interface SettingsSources {
   /** Flags by their kebab-case names; those that are no settings are left alone. A switch may be true or false. */

@@ -4,10 +4,8 @@
  * from this table.
  */
 
+import { type Layout, layouts } from '../mesh/node-options.ts';
 import type { Setting } from './setting.ts';
-
-export const layouts = ['inline', 'worker'] as const;
-export type Layout = (typeof layouts)[number];
 
 export const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'fatal'] as const;
 export type LogLevel = (typeof logLevels)[number];

@@ -29,7 +29,7 @@ export function checkInput<Name extends OperationName>(name: Name, input: unknow
   if (!parsed.success) throw invalidParams(operationEntry(name).tool, parsed.error);
   checkSizes(parsed.data, limits);
   if (name === 'submit_many')
-    for (const work of parsed.data['tasks'] as Record<string, unknown>[]) checkSizes(work, limits);
+    for (const work of parsed.data.tasks as Record<string, unknown>[]) checkSizes(work, limits);
   return parsed.data as CheckedInput<Name>;
 }
 

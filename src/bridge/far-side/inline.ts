@@ -4,8 +4,8 @@
  */
 
 import type { RunningMesh } from '../../mesh/mesh.ts';
+import type { NodeOptions } from '../../mesh/node-options.ts';
 import { createNode } from '../../p2p/node.ts';
-import type { NodeOptions } from '../../p2p/options.ts';
 
 export function inlineMesh(options: NodeOptions): RunningMesh {
   return createNode(options);

@@ -4,12 +4,13 @@
  */
 
 import { type MessagePort, workerData } from 'node:worker_threads';
+import type { LogLevel } from '@logtape/logtape';
 import { configureLogs } from '../../logs.ts';
+import type { NodeOptions } from '../../mesh/node-options.ts';
 import { createNode } from '../../p2p/node.ts';
-import type { NodeOptions } from '../../p2p/options.ts';
 import { messagePortChannel } from '../message-port-channel.ts';
 import { serveNode } from './host.ts';
 
-const { port, logLevel } = workerData as { port: MessagePort; logLevel: string };
+const { port, logLevel } = workerData as { port: MessagePort; logLevel: LogLevel };
 await configureLogs(logLevel);
 serveNode(messagePortChannel(port), (options) => createNode(options as NodeOptions));

@@ -1,0 +1,16 @@
+/** From settings to what a node is made of. Used by the service and by commands that join the mesh themselves. */
+
+import type { Settings } from '../src/config/settings.ts';
+import type { NodeOptions } from '../src/mesh/node-options.ts';
+
+export function nodeOptions(settings: Settings): Omit<NodeOptions, 'layout'> {
+  return {
+    dataFolder: settings.data,
+    listen: settings.p2pListen,
+    bootstrap: settings.bootstrap,
+    announceFile: settings.announceFile,
+    mdns: settings.mdns,
+    ...(settings.meshKey === undefined ? {} : { meshKeyFile: settings.meshKey }),
+    ...(settings.tools === undefined ? {} : { toolsModule: settings.tools }),
+  };
+}

@@ -1,0 +1,96 @@
+/**
+ * The service: settings -> mesh -> HTTP server, until a signal ends it. Both entrypoints and `taskmesh serve` run this.
+ * Everything P2P starts and stops here, and nowhere else.
+ */
+
+import process from 'node:process';
+import { getLogger } from '@logtape/logtape';
+import { openMesh } from '../src/bridge/open-mesh.ts';
+import type { Settings } from '../src/config/settings.ts';
+import { configureLogs } from '../src/logs.ts';
+import { runtime, version } from '../src/mesh/build.ts';
+import { checked } from '../src/mesh/checked.ts';
+import type { Mesh } from '../src/mesh/mesh.ts';
+import { createApp } from '../src/server/app.ts';
+import { type Listener, listen } from '../src/server/listen.ts';
+import { nodeOptions } from './node-options.ts';
+
+const log = getLogger(['taskmesh', 'service']);
+
+/** How long calls in flight may go on after the first signal, in milliseconds. */
+const graceMs = 1_000;
+
+/** Runs until SIGINT or SIGTERM and answers the exit code. Rejects with a `MeshError` when it cannot start. */
+export async function serve(settings: Settings, print: (text: string) => void): Promise<number> {
+  await configureLogs(settings.logLevel);
+  const ended = Promise.withResolvers<number>();
+  let ready = false;
+
+  const mesh = await openMesh({
+    layout: settings.layout,
+    node: nodeOptions(settings),
+    logLevel: settings.logLevel,
+    onDown(cause) {
+      ready = false;
+      log.fatal('The P2P thread ended: {cause}. The service stops, so that whoever supervises it starts it anew.', {
+        cause,
+      });
+      ended.resolve(1);
+    },
+  });
+  const unhook = onStopSignal(() => ended.resolve(0));
+  let listener: Listener | undefined;
+  try {
+    await mesh.start();
+    const face = checked(mesh);
+    const app = createApp(face, {
+      version,
+      allowedHosts: settings.allowedHosts,
+      allowedOrigins: settings.allowedOrigins,
+      ready: () => (ready ? { ready: true } : { ready: false, reason: 'the P2P node is not running' }),
+    });
+    listener = await listen(app, { host: settings.host, port: settings.port });
+    ready = true;
+    print(await banner(face, settings, listener.url));
+    return await ended.promise;
+  } finally {
+    ready = false;
+    await listener?.close({ graceMs });
+    await mesh.stop();
+    unhook();
+  }
+}
+
+/** Calls `stop` at the first signal; the second one ends the process at once. */
+function onStopSignal(stop: () => void): () => void {
+  let signals = 0;
+  const hear = (signal: NodeJS.Signals): void => {
+    if (++signals === 1) stop();
+    else process.exit(signal === 'SIGINT' ? 130 : 143);
+  };
+  process.on('SIGINT', hear);
+  process.on('SIGTERM', hear);
+  return () => {
+    process.off('SIGINT', hear);
+    process.off('SIGTERM', hear);
+  };
+}
+
+async function banner(mesh: Mesh, settings: Settings, url: string): Promise<string> {
+  const { peer_id, addresses } = await mesh.call('status', {});
+  return [
+    `taskmesh ${version} on ${runtime.name} ${runtime.version}, layout ${settings.layout}`,
+    '',
+    `  MCP        ${url}`,
+    `  peer id    ${peer_id}`,
+    ...addresses.map((address, index) => `  ${index === 0 ? 'addresses' : '         '}  ${address}`),
+    `  data       ${settings.data}`,
+    '',
+    'Add it to an MCP client:',
+    `  claude mcp add --transport http taskmesh ${url}`,
+    `  or in a JSON config:  { "mcpServers": { "taskmesh": { "type": "http", "url": "${url}" } } }`,
+    '',
+    'Ctrl-C stops it.',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,15 @@
+/**
+ * taskmesh as a library: a node of the mesh in your own program, and a worker for it.
+ *
+ * @module
+ */
+
+export { type CreateMeshOptions, createMesh, type OwnMesh } from './src/create-mesh.ts';
+export { type Answer, answerTool } from './src/mesh/answer.ts';
+export { version } from './src/mesh/build.ts';
+export { type ErrorCode, errorKinds, type Failure, MeshError } from './src/mesh/errors.ts';
+export { defaultLimits, type Limits } from './src/mesh/limits.ts';
+export type { CallOptions, Mesh, MeshEvent, MeshListener, TaskProgress } from './src/mesh/mesh.ts';
+export { type OperationInput, type OperationName, type OperationOutput, operations } from './src/mesh/operations.ts';
+export type { ClaimedTask, Task, TaskStatus } from './src/mesh/task.ts';
+export * from './src/work/work.ts';

@@ -1,0 +1,63 @@
+/**
+ * A node for programs that use taskmesh as a library: opened, started, and checked, in one call.
+ */
+
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { openMesh } from './bridge/open-mesh.ts';
+import { checked } from './mesh/checked.ts';
+import type { Mesh } from './mesh/mesh.ts';
+import type { Layout } from './mesh/node-options.ts';
+
+export interface CreateMeshOptions {
+  /** Folder of identity, queue, cache and keys; one node at a time holds it. Default: `~/.taskmesh`. */
+  data?: string;
+  /** Multiaddrs to listen on. Default: any free TCP port of loopback. Beyond loopback a mesh key is needed. */
+  listen?: string[];
+  /** Nodes to stay connected with: multiaddrs that end in `/p2p/<peer id>`, or paths of their announce files. */
+  bootstrap?: string[];
+  /** Whether to find nodes, and to be found, by multicast DNS. Default: true. */
+  mdns?: boolean;
+  /** File with the mesh's shared key. Default: `mesh.key` in the data folder, if there is one. */
+  meshKey?: string;
+  /** Module of tools that the node offers to its peers. */
+  tools?: string;
+  /** Where the P2P node runs. Default: `inline`, in this program's own event loop. */
+  layout?: Layout;
+  /** Called when the node's thread ends although nobody stopped it; the mesh is of no use any more. */
+  onDown?: (cause: Error) => void;
+}
+
+/** A running node. Dispose of it (`await using`) to stop it. */
+export type OwnMesh = Mesh & AsyncDisposable;
+
+/**
+ * Starts a node and resolves when it listens.
+ *
+ * Rejects with a `MeshError`: `data_folder_locked` when another node holds the folder, `data_corrupt`, `address_in_use`,
+ * `invalid_multiaddr`, `invalid_config`.
+ *
+ * @example
+ * ```ts
+ * await using mesh = await createMesh({ data: './my-node' });
+ * const { task_id } = await mesh.call('submit', { task_type: 'text.stats', payload: { text: 'to be or not to be' } });
+ * const { task } = await mesh.call('wait', { task_id });
+ * ```
+ */
+export async function createMesh(options: CreateMeshOptions = {}): Promise<OwnMesh> {
+  const inner = await openMesh({
+    layout: options.layout ?? 'inline',
+    logLevel: 'warning',
+    onDown: options.onDown ?? (() => {}),
+    node: {
+      dataFolder: resolve(options.data ?? join(homedir(), '.taskmesh')),
+      listen: options.listen ?? ['/ip4/127.0.0.1/tcp/0'],
+      bootstrap: options.bootstrap ?? [],
+      mdns: options.mdns ?? true,
+      ...(options.meshKey === undefined ? {} : { meshKeyFile: resolve(options.meshKey) }),
+      ...(options.tools === undefined ? {} : { toolsModule: resolve(options.tools) }),
+    },
+  });
+  await inner.start();
+  return { ...checked(inner), [Symbol.asyncDispose]: () => inner.stop() };
+}

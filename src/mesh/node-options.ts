@@ -1,0 +1,31 @@
+/**
+ * What a node is made of: plain data, so that it crosses to a worker thread. Made by the entrypoints and by `createMesh`;
+ * the bridge carries it, the P2P room reads it.
+ */
+
+import type { Limits } from './limits.ts';
+
+/** Where the P2P node may run, relative to the loop of whoever holds the mesh. */
+export const layouts = ['inline', 'worker'] as const;
+export type Layout = (typeof layouts)[number];
+
+export interface NodeOptions {
+  /** Folder of identity, queue, cache and keys; made if need be, with mode 0700. One node at a time holds it. */
+  dataFolder: string;
+  /** Multiaddrs to listen on (TCP and WebSockets). Beyond loopback they need a mesh key. Empty: dials only. */
+  listen: string[];
+  /** Nodes to connect to and stay connected with: multiaddrs that end in `/p2p/<peer id>`, or paths of announce files. */
+  bootstrap: string[];
+  /** File that tells others this node's peer id and addresses. Default: `announce.json` in the data folder. */
+  announceFile?: string;
+  /** Whether to look for nodes, and to be found, by multicast DNS. */
+  mdns: boolean;
+  /** File with the mesh's shared key: only nodes that have it can connect. Default: `mesh.key` in the data folder, if there is one. */
+  meshKeyFile?: string;
+  /** Module whose default export is a record of tools offered to peers. */
+  toolsModule?: string;
+  /** Where the node runs: shown by `status`, decides nothing here. */
+  layout: string;
+  /** Tighter or wider bounds than the defaults. */
+  limits?: Partial<Limits>;
+}
