@@ -91,9 +91,10 @@ export class McpEndpoint {
   }
 }
 
+/** The name in a `tools/call`; empty for every other body. */
 function toolOf(body: unknown): string {
-  const { method, params } = body as { method?: unknown; params?: { name?: unknown } };
-  return method === 'tools/call' && typeof params?.name === 'string' ? params.name : '';
+  const message = body as { method?: unknown; params?: { name?: unknown } | null } | null;
+  return message?.method === 'tools/call' && typeof message.params?.name === 'string' ? message.params.name : '';
 }
 
 function notJsonType(): Response {
