@@ -1,0 +1,126 @@
+/** Every call on the node passes here: to a peer, to all (a claim without a target), or to the node's own operations. */
+
+import { getLogger } from '@logtape/logtape';
+import type { Clock } from '../mesh/clock.ts';
+import { MeshError } from '../mesh/errors.ts';
+import type { Limits } from '../mesh/limits.ts';
+import type { CallOptions } from '../mesh/mesh.ts';
+import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../mesh/operations.ts';
+import type { ClaimedTask } from '../mesh/task.ts';
+import { type ClaimSource, claimAnywhere } from './claim.ts';
+import type { LocalOperations } from './local-operations.ts';
+import type { Peer, PeerClient } from './peer-client.ts';
+import type { PeerWatch } from './peer-watch.ts';
+import { type ClaimTroubles, ownQueue, peerQueue } from './remote-claim.ts';
+import { routeOf, targetOf } from './routing.ts';
+import { withDeadline } from './with-deadline.ts';
+
+const log = getLogger(['taskmesh', 'p2p', 'claim']);
+
+export interface CallRouterOptions {
+  peerId: string;
+  operations: LocalOperations;
+  client: PeerClient;
+  watch: PeerWatch;
+  clock: Clock;
+  limits: Pick<Limits, 'callDeadlineMs'>;
+}
+
+export class CallRouter {
+  readonly #options: CallRouterOptions;
+
+  constructor(options: CallRouterOptions) {
+    this.#options = options;
+  }
+
+  async call<Name extends OperationName>(
+    name: Name,
+    input: CheckedInput<Name>,
+    options: CallOptions = {},
+  ): Promise<OperationOutput<Name>> {
+    const peer = routeOf(name, input, this.#options.peerId);
+    if (name === 'claim')
+      return (await this.#claim(peer, input as CheckedInput<'claim'>, options)) as OperationOutput<Name>;
+    if (peer === undefined) return this.#local(name, input, options);
+    const { signal, onProgress, deadlineMs = this.#deadlineOf(name, input) } = options;
+    return this.#options.client.call(peer, name, input, { deadlineMs, signal, onProgress });
+  }
+
+  #local<Name extends OperationName>(
+    name: Name,
+    input: CheckedInput<Name>,
+    options: CallOptions,
+  ): Promise<OperationOutput<Name>> {
+    const { operations, peerId, clock } = this.#options;
+    const { signal, onProgress, deadlineMs = this.#deadlineOf(name, input) } = options;
+    // What does not wait ends by itself, soon: a timer for each of these calls would cost more than it saves.
+    if (operationEntry(name).waitMs === undefined)
+      return operations.call(name, input, { caller: peerId, signal, onProgress });
+    return withDeadline(
+      { clock, deadlineMs, signal },
+      (stop) => operations.call(name, input, { caller: peerId, signal: stop, onProgress }),
+      () => lateError(name, deadlineMs),
+    );
+  }
+
+  async #claim(
+    peer: Peer | undefined,
+    input: CheckedInput<'claim'>,
+    options: CallOptions,
+  ): Promise<OperationOutput<'claim'>> {
+    const { operations, peerId, clock } = this.#options;
+    const { signal, deadlineMs = this.#deadlineOf('claim', input) } = options;
+    const waitMs = input.wait_s * 1000;
+    const own = ownQueue(operations, peerId, input, troubles);
+    const only = peer !== undefined ? this.#source(peer, input) : targetOf(input) !== undefined ? own : undefined;
+    const giveBack = (task: ClaimedTask | null): void => {
+      if (task !== null)
+        (task.task_id.endsWith(`@${peerId}`) ? own : this.#source(ownerOf(task), input)).giveBack(task);
+    };
+    const task = await withDeadline(
+      { clock, deadlineMs, signal, dropped: giveBack },
+      (stop) =>
+        only !== undefined
+          ? only.claim({ waitMs, deadlineMs, signal: stop })
+          : claimAnywhere({
+              clock,
+              waitMs,
+              signal: stop,
+              own,
+              peers: () =>
+                this.#options.watch.meshPeers().map((id) => this.#source({ peerId: id, addresses: [] }, input)),
+              onPeer: (joined) =>
+                this.#options.watch.onMeshPeer((id) => joined(this.#source({ peerId: id, addresses: [] }, input))),
+            }),
+      () => lateError('claim', deadlineMs),
+    );
+    return { task };
+  }
+
+  #source(peer: Peer, input: CheckedInput<'claim'>): ClaimSource {
+    return peerQueue(this.#options.client, peer, input, troubles);
+  }
+
+  #deadlineOf<Name extends OperationName>(name: Name, input: CheckedInput<Name>): number {
+    return (operationEntry(name).waitMs?.(input) ?? 0) + this.#options.limits.callDeadlineMs;
+  }
+}
+
+const troubles: ClaimTroubles = {
+  notGivenBack: (taskId, error) =>
+    log.warn('Task {taskId}, claimed for a caller who had given up, could not be given back: {error}', {
+      taskId,
+      error,
+    }),
+};
+
+function ownerOf({ task_id }: ClaimedTask): Peer {
+  return { peerId: task_id.slice(task_id.indexOf('@') + 1), addresses: [] };
+}
+
+function lateError(name: OperationName, deadlineMs: number): MeshError {
+  return new MeshError(
+    'timeout',
+    `${name} did not end within ${deadlineMs} ms; the work may or may not have been done. Look, then try again.`,
+  );
+}

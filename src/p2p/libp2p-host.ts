@@ -1,0 +1,123 @@
+/**
+ * Builds the libp2p host: TCP and WebSockets, Noise only, Yamux, identify, ping, mDNS, and the private network when there is a
+ * mesh key. Used by the node's start only.
+ */
+
+import { noise } from '@chainsafe/libp2p-noise';
+import { type Identify, identify } from '@libp2p/identify';
+import type { Libp2p, PeerInfo, PrivateKey, StreamMuxerFactory } from '@libp2p/interface';
+import { mdns } from '@libp2p/mdns';
+import { type Ping, ping } from '@libp2p/ping';
+import { preSharedKey } from '@libp2p/pnet';
+import { tcp } from '@libp2p/tcp';
+import { webSockets } from '@libp2p/websockets';
+import { yamux } from '@libp2p/yamux';
+import type { Multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p } from 'libp2p';
+import { version } from '../mesh/build.ts';
+import { MeshError } from '../mesh/errors.ts';
+import type { Limits } from '../mesh/limits.ts';
+import { isLoopback } from './addresses.ts';
+import { libp2pLogger } from './libp2p-logger.ts';
+import { meshName } from './mesh-key.ts';
+
+export type Host = Libp2p<{ identify: Identify; ping: Ping }>;
+
+export interface HostOptions {
+  privateKey: PrivateKey;
+  listen: readonly Multiaddr[];
+  meshKey: Uint8Array | undefined;
+  mdns: boolean;
+  limits: Limits;
+  /** A node of the same mesh answered on the local network. */
+  onFoundByMdns(peer: PeerInfo): void;
+}
+
+/** Streams of all protocols that one connection may hold open: the carriage's, and identify's and ping's short ones. */
+const maxStreamsPerConnection = 64;
+
+/** Builds the host; it does not listen before `startHost`. */
+export function buildHost(options: HostOptions): Promise<Host> {
+  const { limits, meshKey } = options;
+  return createLibp2p({
+    start: false,
+    privateKey: options.privateKey,
+    nodeInfo: { name: 'taskmesh', version },
+    addresses: { listen: options.listen.map(String) },
+    transports: [tcp(), webSockets()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: maxStreamsPerConnection,
+        maxOutboundStreams: maxStreamsPerConnection,
+        streamOptions: { maxWriteBufferLength: limits.maxBufferedBytes },
+        // Deno's checker sees two copies of one dependency's types here, which only differ in where they lie.
+      }) as unknown as () => StreamMuxerFactory,
+    ],
+    ...(meshKey ? { connectionProtector: preSharedKey({ psk: meshKey }) } : {}),
+    peerDiscovery: options.mdns ? [mdnsFor(meshKey, options.onFoundByMdns)] : [],
+    services: { identify: identify(), ping: ping() },
+    logger: libp2pLogger(),
+    connectionManager: {
+      maxConnections: limits.maxConnections,
+      connectionCloseTimeout: 500,
+      dialTimeout: limits.dialDeadlineMs,
+      inboundUpgradeTimeout: limits.dialDeadlineMs,
+      inboundStreamProtocolNegotiationTimeout: limits.dialDeadlineMs,
+      outboundStreamProtocolNegotiationTimeout: limits.dialDeadlineMs,
+      // The default of 5 new connections a second per host refuses several nodes on one machine that start together.
+      inboundConnectionThreshold: limits.maxConnections,
+      maxIncomingPendingConnections: 64,
+      // Redials are the keeper's work (`reconnect.ts`); libp2p's own would double them.
+      reconnectRetries: 0,
+    },
+  });
+}
+
+/**
+ * mDNS under a name made from the mesh key, so that nodes of different meshes do not hear of each other.
+ *
+ * The library sends and listens on all interfaces and offers no way to choose one. A node that listens on loopback only
+ * announces loopback addresses only, so other machines learn that it runs and its peer id, and cannot reach it.
+ */
+function mdnsFor(meshKey: Uint8Array | undefined, onFound: (peer: PeerInfo) => void) {
+  const create = mdns({ serviceTag: `_tm-${meshName(meshKey)}._udp.local` });
+  return (components: Parameters<typeof create>[0]) => {
+    const discovery = create(components);
+    discovery.addEventListener('peer', (event) => onFound(event.detail));
+    return discovery;
+  };
+}
+
+/** Listens. Throws `address_in_use` or `invalid_multiaddr`; nothing is left open then. */
+export async function startHost(host: Host, listen: readonly Multiaddr[]): Promise<void> {
+  try {
+    await host.start();
+  } catch (cause) {
+    const text = String((cause as Error).message);
+    const addresses = listen.join(', ');
+    if (/EADDRINUSE|AddrInUse|address already in use/i.test(text)) {
+      throw new MeshError(
+        'address_in_use',
+        `Another program listens on one of ${addresses}. Stop it, or choose another port with --p2p-listen; port 0 takes a free one.`,
+        { cause, details: { listen: listen.map(String) } },
+      );
+    }
+    throw new MeshError(
+      'invalid_multiaddr',
+      `This machine cannot listen on one of ${addresses}: ${text.split('\n')[0]} Check --p2p-listen.`,
+      { cause, details: { listen: listen.map(String) } },
+    );
+  }
+}
+
+/** Throws `invalid_config` when strangers could connect. */
+export function refuseStrangers(listen: readonly Multiaddr[], meshKey: Uint8Array | undefined): void {
+  const open = listen.filter((address) => !isLoopback(address));
+  if (meshKey !== undefined || open.length === 0) return;
+  throw new MeshError(
+    'invalid_config',
+    `Listening on ${open.join(', ')} would let other machines connect, and there is no mesh key to keep strangers out. Run "taskmesh init" and share the key.`,
+    { details: { listen: open.map(String) } },
+  );
+}

@@ -1,0 +1,110 @@
+/**
+ * Every operation as this node serves it itself, for its own callers and for peers alike. Nothing here asks another node.
+ * The queue knows local ids; the outside sees ids that name their owner.
+ */
+
+import type { Cache } from '../cache/cache.ts';
+import { MeshError } from '../mesh/errors.ts';
+import type { TaskProgress, UncheckedMesh } from '../mesh/mesh.ts';
+import type { CheckedInput, OperationName, OperationOutput } from '../mesh/operations.ts';
+import { joinTaskId, splitTaskId } from '../mesh/task.ts';
+import type { CallContext, Queue } from '../queue/queue.ts';
+import type { Network } from './network.ts';
+import type { StatusReport } from './status.ts';
+import type { ToolRegistry } from './tools.ts';
+
+export interface LocalParts {
+  peerId: string;
+  queue: Queue;
+  cache: Cache;
+  tools: ToolRegistry;
+  network: Network;
+  status: StatusReport;
+}
+
+type Table = {
+  [Name in OperationName]: (input: CheckedInput<Name>, context: CallContext) => Promise<OperationOutput<Name>>;
+};
+
+export class LocalOperations {
+  readonly #parts: LocalParts;
+  readonly #table: Table;
+
+  constructor(parts: LocalParts) {
+    this.#parts = parts;
+    this.#table = this.#makeTable(parts);
+  }
+
+  call<Name extends OperationName>(
+    name: Name,
+    input: CheckedInput<Name>,
+    context: CallContext,
+  ): Promise<OperationOutput<Name>> {
+    return this.#table[name](input, context);
+  }
+
+  /** The operations in the name of one caller: leases belong to it. Has no events. */
+  inTheNameOf(caller: string): UncheckedMesh {
+    return {
+      call: (name, input, options = {}) =>
+        this.call(name, input, { caller, signal: options.signal, onProgress: options.onProgress }),
+      subscribe: () => () => {},
+    };
+  }
+
+  #makeTable({ queue, cache, tools, network, status }: LocalParts): Table {
+    return {
+      status: (input) => status.status(input),
+      submit: async (input, context) => this.#full(await queue.submit(input, context)),
+      submit_many: async (input, context) => {
+        const { tasks } = await queue.submitMany(input, context);
+        return { tasks: tasks.map((task) => this.#full(task)) };
+      },
+      claim: async (input, context) => {
+        const { task } = await queue.claim(input, context);
+        return { task: task && this.#full(task) };
+      },
+      heartbeat: async (input, context) => this.#full(await queue.heartbeat(this.#own(input), context)),
+      complete: async (input, context) => this.#full(await queue.complete(this.#own(input), context)),
+      fail: async (input, context) => this.#full(await queue.fail(this.#own(input), context)),
+      release: async (input, context) => this.#full(await queue.release(this.#own(input), context)),
+      cancel: async (input, context) => this.#full(await queue.cancel(this.#own(input), context)),
+      retry: async (input, context) => this.#full(await queue.retry(this.#own(input), context)),
+      get: async (input, context) => ({ task: this.#full((await queue.get(this.#own(input), context)).task) }),
+      list: async (input, context) => {
+        const { tasks, cursor } = await queue.list(input, context);
+        return { tasks: tasks.map((task) => this.#full(task)), cursor };
+      },
+      wait: async (input, context) => {
+        const { onProgress } = context;
+        const { task, done } = await queue.wait(this.#own(input), {
+          ...context,
+          onProgress: onProgress && ((progress: TaskProgress) => onProgress(this.#full(progress))),
+        });
+        return { task: this.#full(task), done };
+      },
+      peers: (input) => network.peers(input),
+      discover: (input, { signal }) => network.discover(input, signal),
+      connect: (input, { signal }) => network.connect(input, signal),
+      call_tool: async ({ tool_name, args, timeout_s }, { signal }) => ({
+        tool: tool_name,
+        result: await tools.call(tool_name, { args, timeoutMs: timeout_s * 1000, signal }),
+      }),
+      cache_get: async (input) => cache.get(input),
+      cache_set: async (input) => cache.set(input),
+      cache_has: async (input) => cache.has(input),
+      cache_delete: async (input) => cache.delete(input),
+    };
+  }
+
+  #full<Named extends { task_id: string }>(named: Named): Named {
+    return { ...named, task_id: joinTaskId(named.task_id, this.#parts.peerId) };
+  }
+
+  /** Peers are told the owner by the id; one that asks another node has the wrong one. */
+  #own<Named extends { task_id: string }>(input: Named): Named {
+    const { local, owner } = splitTaskId(input.task_id);
+    if (owner === undefined || owner === this.#parts.peerId) return { ...input, task_id: local };
+    throw new MeshError('task_not_found', `This node does not own the task; ask its owner, ${owner}.`);
+  }
+}

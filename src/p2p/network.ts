@@ -1,0 +1,137 @@
+/** The node's view of other nodes: the operations `peers`, `connect` and `discover`, and the dialling that they share. */
+
+import type { Clock } from '../mesh/clock.ts';
+import { MeshError } from '../mesh/errors.ts';
+import type { CheckedInput, OperationOutput } from '../mesh/operations.ts';
+import { dial } from './dialer.ts';
+import { type Attempt, attempt, type Place } from './discovery.ts';
+import type { Host } from './libp2p-host.ts';
+import type { PeerBook } from './peer-book.ts';
+import type { Peer } from './peer-client.ts';
+import type { Keeper } from './reconnect.ts';
+import { targetOf } from './routing.ts';
+import { withDeadline } from './with-deadline.ts';
+
+/** Remembered peers that one `discover` dials at most. */
+const maxRemembered = 64;
+
+export interface NetworkOptions {
+  host: Host;
+  book: PeerBook;
+  keeper: Keeper;
+  clock: Clock;
+  mdns: boolean;
+}
+
+type PeerView = OperationOutput<'peers'>['peers'][number];
+
+export class Network {
+  readonly #options: NetworkOptions;
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+  }
+
+  async connect(input: CheckedInput<'connect'>, signal?: AbortSignal): Promise<OperationOutput<'connect'>> {
+    const { host, clock, book } = this.#options;
+    const peer = targetOf(input);
+    if (peer === undefined) {
+      throw new MeshError('invalid_params', 'Name the node to connect to: remote_multiaddr, or remote_peer_id.');
+    }
+    if (peer.peerId === host.peerId.toString()) {
+      throw new MeshError('invalid_params', 'The target is this node itself; name another one.');
+    }
+    const startedMs = clock.monotonicMs();
+    const multiaddr = await withDeadline(
+      { clock, deadlineMs: input.timeout_s * 1000, signal },
+      (stop) => connectTo(host, peer, stop),
+      () =>
+        new MeshError(
+          'peer_unreachable',
+          `Peer ${peer.peerId} could not be connected to within ${input.timeout_s} s.`,
+          {
+            details: { peer_id: peer.peerId },
+          },
+        ),
+    );
+    book.found(peer.peerId, 'explicit');
+    return { peer_id: peer.peerId, multiaddr, duration_ms: clock.monotonicMs() - startedMs };
+  }
+
+  /** Every place is tried at once; one that is connected already counts as found. */
+  async discover({ timeout_s }: CheckedInput<'discover'>, signal?: AbortSignal): Promise<OperationOutput<'discover'>> {
+    const { host, keeper, book, clock } = this.#options;
+    const options = {
+      ownPeerId: host.peerId.toString(),
+      clock,
+      book,
+      deadlineMs: timeout_s * 1000,
+      signal,
+      dial: (peer: Peer, stop: AbortSignal) => connectTo(host, peer, stop),
+    };
+    const places = [...keeper.places, ...(await this.#remembered(keeper.places))];
+    const tried = await Promise.all(places.map((place) => attempt(place, options)));
+    const attempts = tried.filter((each): each is Attempt => each !== undefined);
+    if (this.#options.mdns && !attempts.some(({ method }) => method === 'mdns')) attempts.push(nobodyByMdns);
+    return { peers: host.getPeers().map(String), attempts };
+  }
+
+  async peers({ connected_only, limit }: CheckedInput<'peers'>): Promise<OperationOutput<'peers'>> {
+    const { host, book } = this.#options;
+    const known = new Map((await host.peerStore.all()).map((peer) => [peer.id.toString(), peer]));
+    known.delete(host.peerId.toString());
+    const connections = Map.groupBy(host.getConnections(), ({ remotePeer }) => remotePeer.toString());
+    const ids = new Set([...connections.keys(), ...(connected_only ? [] : known.keys())]);
+    const peers = [...ids].slice(0, limit).map((id): PeerView => {
+      const [connection] = connections.get(id) ?? [];
+      const stored = known.get(id);
+      const agent = stored?.metadata.get('AgentVersion');
+      const addresses = [
+        ...(connection ? [connection.remoteAddr.toString()] : []),
+        ...(stored?.addresses ?? []).map(({ multiaddr }) => withPeerId(multiaddr.toString(), id)),
+      ];
+      return {
+        peer_id: id,
+        connected: connection !== undefined,
+        direction: connection?.direction ?? null,
+        addresses: [...new Set(addresses)],
+        agent: agent === undefined ? null : new TextDecoder().decode(agent).slice(0, 200),
+        latency_ms: connection === undefined ? null : (connection.rtt ?? book.latencyMs(id)),
+        found_by: book.foundBy(id),
+      };
+    });
+    return { peer_id: host.peerId.toString(), peers };
+  }
+
+  /** Peers that libp2p has addresses of and that no place names. */
+  async #remembered(places: readonly Place[]): Promise<Place[]> {
+    const { host } = this.#options;
+    const named = new Set(places.map(({ key }) => key));
+    const stored = await host.peerStore.all({ limit: maxRemembered });
+    return stored
+      .filter(({ id, addresses }) => addresses.length > 0 && !named.has(id.toString()))
+      .map(({ id }) => {
+        const peerId = id.toString();
+        return { key: peerId, method: 'peer_store', resolve: async () => ({ peerId, addresses: [] }) };
+      });
+  }
+}
+
+/** Connects if need be; answers the address in use. */
+export async function connectTo(host: Host, peer: Peer, signal: AbortSignal): Promise<string> {
+  const connection = await dial(host, peer.peerId, peer.addresses, signal);
+  return withPeerId(connection.remoteAddr.toString(), peer.peerId);
+}
+
+const nobodyByMdns: Attempt = {
+  method: 'mdns',
+  ok: false,
+  peer_id: '',
+  multiaddr: '',
+  error: 'peer_not_found: No node of this mesh has answered on the local network yet.',
+  duration_ms: 0,
+};
+
+function withPeerId(multiaddr: string, peerId: string): string {
+  return multiaddr.includes('/p2p/') ? multiaddr : `${multiaddr}/p2p/${peerId}`;
+}

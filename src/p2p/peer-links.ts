@@ -1,0 +1,168 @@
+/**
+ * One carriage stream per pair of peers, used from both ends: who needs the peer asks here, and the stream is there, is opened,
+ * or is opened again after a loss. Requests that need the same peer at once share one dial.
+ *
+ * When both sides open a stream at the same moment, both streams stay and both sides use the one that the lesser peer id
+ * opened, so that traffic meets on one stream again.
+ */
+
+import type { Stream } from '@libp2p/interface';
+import type { Multiaddr } from '@multiformats/multiaddr';
+import type { Clock } from '../mesh/clock.ts';
+import { MeshError } from '../mesh/errors.ts';
+import type { Limits } from '../mesh/limits.ts';
+import { Endpoint, type Handler, type RequestOptions } from '../rpc/endpoint.ts';
+import type { RpcParams } from '../rpc/message.ts';
+import { StreamChannel } from './stream-channel.ts';
+import { withDeadline } from './with-deadline.ts';
+
+export interface PeerLinksOptions {
+  localPeerId: string;
+  clock: Clock;
+  limits: Limits;
+  /** Dials if need be and negotiates a stream. Rejects with a `MeshError`. */
+  openStream(peerId: string, addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Stream>;
+  /** Answers the peer's requests. */
+  handlerFor(peerId: string): Handler;
+}
+
+interface Link {
+  readonly endpoint: Endpoint;
+  readonly openedBy: string;
+  /** The far side has ended its half: no new requests, and closed when the last answer is out. */
+  ending: boolean;
+}
+
+export class PeerLinks {
+  readonly #options: PeerLinksOptions;
+  readonly #links = new Map<string, Link[]>();
+  readonly #opening = new Map<string, Promise<Link>>();
+  readonly #closing = new AbortController();
+
+  constructor(options: PeerLinksOptions) {
+    this.#options = options;
+  }
+
+  /** Streams that are open with a peer, whoever opened them. */
+  countOf(peerId: string): number {
+    return this.#links.get(peerId)?.length ?? 0;
+  }
+
+  /** Takes over a stream that the peer opened; one too many is cut. */
+  accept(peerId: string, stream: Stream): void {
+    if (this.#closing.signal.aborted || this.countOf(peerId) >= this.#options.limits.maxStreamsPerPeer) {
+      stream.abort(new Error('too many streams of one peer'));
+      return;
+    }
+    this.#add(peerId, peerId, stream);
+  }
+
+  /**
+   * Asks a peer. The deadline covers dialling too. Rejects with the peer's own error, `peer_unreachable`, `peer_not_found`,
+   * `timeout`, `cancelled` or `busy`.
+   */
+  async request(
+    peerId: string,
+    addresses: readonly Multiaddr[],
+    method: string,
+    params: RpcParams,
+    options: RequestOptions,
+  ): Promise<unknown> {
+    const { clock } = this.#options;
+    const ready = this.#best(peerId);
+    if (ready !== undefined) return ready.endpoint.request(method, params, options);
+    const startedMs = clock.monotonicMs();
+    const link = await withDeadline(
+      { clock, deadlineMs: options.deadlineMs, signal: options.signal },
+      () => this.#open(peerId, addresses),
+      () => unreachable(peerId, `it could not be connected to within ${options.deadlineMs} ms`),
+    );
+    const deadlineMs = Math.max(1, options.deadlineMs - (clock.monotonicMs() - startedMs));
+    return (this.#best(peerId) ?? link).endpoint.request(method, params, { ...options, deadlineMs });
+  }
+
+  /** Fails what is in flight and closes all streams; nothing can be opened any more. */
+  close(): void {
+    this.#closing.abort();
+    for (const links of [...this.#links.values()]) for (const { endpoint } of [...links]) endpoint.close();
+  }
+
+  #best(peerId: string): Link | undefined {
+    let best: Link | undefined;
+    for (const link of this.#links.get(peerId) ?? [])
+      if (!link.ending && (best === undefined || link.openedBy < best.openedBy)) best = link;
+    return best;
+  }
+
+  /** One opening per peer at a time; it lives as long as a dial may, however many wait for it. */
+  #open(peerId: string, addresses: readonly Multiaddr[]): Promise<Link> {
+    const running = this.#opening.get(peerId);
+    if (running !== undefined) return running;
+    const { clock, limits, localPeerId } = this.#options;
+    const opening = withDeadline(
+      { clock, deadlineMs: limits.dialDeadlineMs, signal: this.#closing.signal },
+      async (signal) => this.#add(peerId, localPeerId, await this.#options.openStream(peerId, addresses, signal)),
+      () => unreachable(peerId, `it could not be connected to within ${limits.dialDeadlineMs} ms`),
+    ).finally(() => this.#opening.delete(peerId));
+    this.#opening.set(peerId, opening);
+    // Whoever waits hears of a failure; nobody may be left.
+    opening.catch(() => {});
+    return opening;
+  }
+
+  #add(peerId: string, openedBy: string, stream: Stream): Link {
+    const { clock, limits } = this.#options;
+    if (this.#closing.signal.aborted) {
+      stream.abort(new Error('the node is stopping'));
+      throw new MeshError('mesh_down', 'The node is stopping. Try again when it is up.');
+    }
+    const links = this.#links.get(peerId) ?? [];
+    const handle = this.#options.handlerFor(peerId);
+    const endIfDone = (): void => {
+      if (link.ending && link.endpoint.serving === 0) link.endpoint.close();
+    };
+    const channel = new StreamChannel(stream, {
+      clock,
+      limits,
+      onHalfClosed() {
+        link.ending = true;
+        endIfDone();
+      },
+    });
+    const remove = (): void => {
+      const at = links.indexOf(link);
+      if (at >= 0) links.splice(at, 1);
+      if (links.length === 0 && this.#links.get(peerId) === links) this.#links.delete(peerId);
+    };
+    const endpoint = new Endpoint(channel, {
+      clock,
+      maxInFlight: limits.maxInFlight,
+      maxBufferedBytes: limits.maxBufferedBytes,
+      handle: (method, params, call) =>
+        handle(method, params, call).finally(() => {
+          // After the answer was written, which the endpoint does in the microtasks that follow.
+          if (link.ending) setImmediate(endIfDone);
+        }),
+      onClosed: () => queueMicrotask(remove),
+      closedError: (cause) =>
+        unreachable(peerId, 'the connection broke before it answered; the work may or may not have been done', cause),
+    });
+    const link: Link = { endpoint, openedBy, ending: false };
+    if (!endpoint.closed) {
+      links.push(link);
+      this.#links.set(peerId, links);
+    }
+    return link;
+  }
+}
+
+function unreachable(peerId: string, why: string, cause?: Error): MeshError {
+  return new MeshError(
+    'peer_unreachable',
+    `Peer ${peerId} is out of reach: ${why}. Look whether it runs, then try again.`,
+    {
+      cause,
+      details: { peer_id: peerId },
+    },
+  );
+}

@@ -1,0 +1,95 @@
+/**
+ * Who is connected: turns libp2p's events into the mesh's, and knows which peers are nodes of the mesh. A peer counts as one
+ * when identify has told that it speaks the carriage.
+ */
+
+import type { IdentifyResult, PeerId } from '@libp2p/interface';
+import type { MeshListener } from '../mesh/mesh.ts';
+import { carriageProtocol } from './carriage.ts';
+import type { Host } from './libp2p-host.ts';
+import type { PeerBook } from './peer-book.ts';
+
+/** How long the first measured round trip to a peer may take, in milliseconds. */
+const pingDeadlineMs = 5_000;
+
+export interface PeerWatchOptions {
+  host: Host;
+  book: PeerBook;
+  emit: MeshListener;
+  /** The last connection to a peer has gone. */
+  onLost(peerId: string): void;
+}
+
+export class PeerWatch implements Disposable {
+  readonly #options: PeerWatchOptions;
+  readonly #joined = new Set<(peerId: string) => void>();
+  /** Peers that are connected, with the address by which they came first. */
+  readonly #connected = new Map<string, string>();
+  readonly #ending = new AbortController();
+
+  constructor(options: PeerWatchOptions) {
+    this.#options = options;
+    const { host } = options;
+    host.addEventListener('peer:connect', this.#onConnect);
+    host.addEventListener('peer:disconnect', this.#onDisconnect);
+    host.addEventListener('peer:identify', this.#onIdentify);
+  }
+
+  isConnected(peerId: string): boolean {
+    return this.#connected.has(peerId);
+  }
+
+  /** Nodes of the mesh that are connected now. */
+  meshPeers(): string[] {
+    return [...this.#connected.keys()].filter((peerId) => this.#options.book.speaksCarriage(peerId));
+  }
+
+  /** Calls back for each node of the mesh that connects, until the returned function is called. */
+  onMeshPeer(joined: (peerId: string) => void): () => void {
+    this.#joined.add(joined);
+    return () => void this.#joined.delete(joined);
+  }
+
+  [Symbol.dispose](): void {
+    const { host } = this.#options;
+    host.removeEventListener('peer:connect', this.#onConnect);
+    host.removeEventListener('peer:disconnect', this.#onDisconnect);
+    host.removeEventListener('peer:identify', this.#onIdentify);
+    this.#ending.abort();
+    this.#joined.clear();
+  }
+
+  readonly #onConnect = ({ detail }: CustomEvent<PeerId>): void => {
+    const [connection] = this.#options.host.getConnections(detail);
+    const peerId = detail.toString();
+    const multiaddr = connection?.remoteAddr.toString() ?? '';
+    this.#connected.set(peerId, multiaddr);
+    this.#options.emit({ type: 'peer', peer_id: peerId, connected: true, multiaddr });
+  };
+
+  readonly #onDisconnect = ({ detail }: CustomEvent<PeerId>): void => {
+    const peerId = detail.toString();
+    const multiaddr = this.#connected.get(peerId) ?? '';
+    this.#connected.delete(peerId);
+    this.#options.onLost(peerId);
+    this.#options.emit({ type: 'peer', peer_id: peerId, connected: false, multiaddr });
+  };
+
+  readonly #onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
+    const peerId = detail.peerId.toString();
+    const speaksCarriage = detail.protocols.includes(carriageProtocol);
+    this.#options.book.identified(peerId, speaksCarriage);
+    if (speaksCarriage) for (const joined of [...this.#joined]) joined(peerId);
+    void this.#measure(detail.peerId);
+  };
+
+  /** libp2p measures every ten seconds by itself; this is for those who look before. */
+  async #measure(peer: PeerId): Promise<void> {
+    const signal = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(pingDeadlineMs)]);
+    try {
+      this.#options.book.measured(peer.toString(), await this.#options.host.services.ping.ping(peer, { signal }));
+    } catch {
+      // A peer that does not answer to ping is shown without a latency.
+    }
+  }
+}

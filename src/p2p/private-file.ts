@@ -1,0 +1,34 @@
+/** Reading and writing files that only their owner may see: keys. */
+
+import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import process from 'node:process';
+
+/** The file's bytes, or undefined when there is none. Takes rights of others away when there are any. */
+export async function readPrivateFile(path: string): Promise<Uint8Array | undefined> {
+  try {
+    const bytes = await readFile(path);
+    if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o600);
+    return bytes;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Writes the whole file with mode 0600: it is there complete and on disk, or not at all. */
+export async function writePrivateFile(path: string, bytes: Uint8Array): Promise<void> {
+  const draft = `${path}.${process.pid}.new`;
+  try {
+    const file = await open(draft, 'w', 0o600);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,57 @@
+/** What the node says of itself. */
+
+import type { Cache } from '../cache/cache.ts';
+import { runtime, version } from '../mesh/build.ts';
+import type { Clock } from '../mesh/clock.ts';
+import type { Limits } from '../mesh/limits.ts';
+import type { CheckedInput, OperationOutput } from '../mesh/operations.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { Host } from './libp2p-host.ts';
+import type { ToolRegistry } from './tools.ts';
+
+export interface StatusParts {
+  host: Host;
+  queue: Queue;
+  cache: Cache;
+  tools: ToolRegistry;
+  layout: string;
+  limits: Limits;
+  clock: Clock;
+}
+
+export class StatusReport {
+  readonly #parts: StatusParts;
+  readonly #startedMs: number;
+
+  constructor(parts: StatusParts) {
+    this.#parts = parts;
+    this.#startedMs = parts.clock.monotonicMs();
+  }
+
+  async status({ detail }: CheckedInput<'status'>): Promise<OperationOutput<'status'>> {
+    const { host, queue, cache, tools, layout, limits, clock } = this.#parts;
+    const { counts, taskTypes, waiters, storedBytes } = await queue.stats();
+    const report: OperationOutput<'status'> = {
+      peer_id: host.peerId.toString(),
+      version,
+      runtime,
+      layout,
+      addresses: host.getMultiaddrs().map(String),
+      uptime_s: (clock.monotonicMs() - this.#startedMs) / 1000,
+      connected_peers: host.getPeers().length,
+      queue: counts,
+      capabilities: { task_types: taskTypes, tools: [...tools.names] },
+    };
+    if (!detail) return report;
+    return {
+      ...report,
+      detail: {
+        protocols: host.getProtocols(),
+        waiters,
+        stored_bytes: storedBytes,
+        cache: cache.stats(),
+        limits: { ...limits },
+      },
+    };
+  }
+}

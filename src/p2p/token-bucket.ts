@@ -1,0 +1,29 @@
+/** Counts what a peer sends: so many a second, and so many saved up. */
+
+import type { Clock } from '../mesh/clock.ts';
+
+export class TokenBucket {
+  readonly #perMs: number;
+  readonly #capacity: number;
+  readonly #clock: Clock;
+  #tokens: number;
+  #atMs: number;
+
+  constructor(perSecond: number, capacity: number, clock: Clock) {
+    this.#perMs = perSecond / 1000;
+    this.#capacity = capacity;
+    this.#clock = clock;
+    this.#tokens = capacity;
+    this.#atMs = clock.monotonicMs();
+  }
+
+  /** Takes one; false when there is none. */
+  take(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    this.#tokens = Math.min(this.#capacity, this.#tokens + (nowMs - this.#atMs) * this.#perMs);
+    this.#atMs = nowMs;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}

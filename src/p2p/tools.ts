@@ -1,0 +1,123 @@
+/**
+ * The tools that a node offers to be called: loaded once at start from a module of the operator's, called by `call_tool`.
+ */
+
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { jsonBytes } from '../mesh/check-input.ts';
+import type { Clock } from '../mesh/clock.ts';
+import { MeshError } from '../mesh/errors.ts';
+import type { Limits } from '../mesh/limits.ts';
+import { withDeadline } from './with-deadline.ts';
+
+/** A tool as its module defines it. */
+export interface NodeTool {
+  /** For people and models that choose a tool. */
+  description: string;
+  /** Does the work; answers plain JSON data. `signal` fires when the caller gave up or the time is over. */
+  run(args: Record<string, unknown>, options: { signal: AbortSignal }): unknown;
+}
+
+export interface ToolCall {
+  args: Record<string, unknown>;
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+const toolRecord = z.record(
+  z.string().min(1).max(200),
+  z.object({
+    description: z.string(),
+    run: z.custom<NodeTool['run']>((value) => typeof value === 'function', 'run must be a function'),
+  }),
+);
+
+export class ToolRegistry {
+  readonly names: readonly string[];
+  readonly #tools: ReadonlyMap<string, NodeTool>;
+  readonly #clock: Clock;
+  readonly #limits: Pick<Limits, 'maxResultBytes'>;
+
+  constructor(tools: Record<string, NodeTool>, clock: Clock, limits: Pick<Limits, 'maxResultBytes'>) {
+    this.#tools = new Map(Object.entries(tools));
+    this.names = [...this.#tools.keys()];
+    this.#clock = clock;
+    this.#limits = limits;
+  }
+
+  /** Throws `tools_disabled`, `unknown_tool`, `tool_error`, `timeout`, `cancelled` or `payload_too_large`. */
+  async call(name: string, { args, timeoutMs, signal }: ToolCall): Promise<unknown> {
+    const tool = this.#tools.get(name) ?? this.#refuse(name);
+    const result = await withDeadline(
+      { clock: this.#clock, deadlineMs: timeoutMs, signal },
+      async (stop) => {
+        try {
+          return await tool.run(args, { signal: stop });
+        } catch (cause) {
+          throw toolError(name, cause instanceof Error ? cause.message : String(cause), cause);
+        }
+      },
+      () =>
+        new MeshError(
+          'timeout',
+          `The tool ${name} did not end within ${timeoutMs} ms. Give it more time with timeout_s.`,
+        ),
+    );
+    return this.#checked(name, result);
+  }
+
+  #refuse(name: string): never {
+    if (this.names.length === 0) {
+      throw new MeshError(
+        'tools_disabled',
+        'This node offers no tools. Its operator can name a module of tools with --tools.',
+      );
+    }
+    throw new MeshError(
+      'unknown_tool',
+      `This node has no tool "${name}". It has: ${this.names.join(', ').slice(0, 1000)}.`,
+      {
+        details: { tools: this.names.slice(0, 100) },
+      },
+    );
+  }
+
+  #checked(name: string, result: unknown): unknown {
+    let bytes: number;
+    try {
+      bytes = jsonBytes(result);
+    } catch (cause) {
+      throw toolError(name, 'its result is not plain JSON data', cause);
+    }
+    if (bytes <= this.#limits.maxResultBytes) return result ?? null;
+    throw new MeshError(
+      'payload_too_large',
+      `The result of the tool ${name} is ${bytes} bytes of JSON; at most ${this.#limits.maxResultBytes} are allowed.`,
+    );
+  }
+}
+
+/** Loads the module. Throws `invalid_config` that says what is wrong with it. */
+export async function loadTools(
+  modulePath: string | undefined,
+  clock: Clock,
+  limits: Pick<Limits, 'maxResultBytes'>,
+): Promise<ToolRegistry> {
+  if (modulePath === undefined) return new ToolRegistry({}, clock, limits);
+  try {
+    const loaded = (await import(pathToFileURL(resolve(modulePath)).href)) as { default?: unknown };
+    return new ToolRegistry(toolRecord.parse(loaded.default), clock, limits);
+  } catch (cause) {
+    const why = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
+    throw new MeshError(
+      'invalid_config',
+      `The module of tools ${modulePath} cannot be used: ${why}. Its default export must be a record of {description, run(args, {signal})}.`,
+      { cause },
+    );
+  }
+}
+
+function toolError(name: string, why: string, cause: unknown): MeshError {
+  return new MeshError('tool_error', `The tool ${name} failed: ${why.slice(0, 2000)}`, { cause });
+}
