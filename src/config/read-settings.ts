@@ -62,7 +62,7 @@ export function readSettings(sources: SettingsSources): Settings {
   const host = value('host') ?? '127.0.0.1';
   const port = value('port') ?? 7330;
   const keyFile = value('mesh-key');
-  if (keyFile !== undefined && readFile(keyFile) === undefined) {
+  if (sources.purpose === 'node' && keyFile !== undefined && readFile(keyFile) === undefined) {
     throw new MeshError(
       'invalid_config',
       `There is no mesh key at ${keyFile}. Run "taskmesh init" to make one, or copy the one of your other machines there.`,

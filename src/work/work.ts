@@ -22,6 +22,8 @@ import { type AttemptEnd, attempt } from './attempt.ts';
 import { backoffMs, pause } from './backoff.ts';
 import type { TaskRunner } from './task-runner.ts';
 
+export { TaskFailure, type TaskRunner, type WorkContext } from './task-runner.ts';
+
 /** How long one claim waits for a task, in milliseconds. */
 const claimWaitMs = 60_000;
 

@@ -1,0 +1,93 @@
+/** What each operation answers, for people. */
+
+import type { OperationName, OperationOutput } from '../mesh/operations.ts';
+import { printable, type Style } from './style.ts';
+import { block, duration, table, valueText } from './table.ts';
+import { taskBlock, taskTable } from './task-view.ts';
+
+interface Show {
+  readonly style: Style;
+  /** Now, in epoch seconds. */
+  readonly nowS: number;
+}
+
+type Shows = { [Name in OperationName]?: (output: OperationOutput<Name>, show: Show) => string };
+
+const shows: Shows = {
+  status: (output) =>
+    block([
+      [
+        'node',
+        `taskmesh ${output.version} on ${output.runtime.name} ${output.runtime.version}, layout ${output.layout}`,
+      ],
+      ['peer id', output.peer_id],
+      ['addresses', output.addresses.join('\n')],
+      ['up for', duration(output.uptime_s)],
+      ['peers', `${output.connected_peers} connected`],
+      [
+        'tasks',
+        Object.entries(output.queue)
+          .map(([status, count]) => `${count} ${status}`)
+          .join(', '),
+      ],
+      ['working on', printable(output.capabilities.task_types.join(', '))],
+      ['tools', printable(output.capabilities.tools.join(', '))],
+      ['detail', valueText(output.detail)],
+    ]),
+  claim: ({ task }, { style, nowS }) =>
+    task === null
+      ? 'There is nothing to do.'
+      : `${taskBlock(task, style, nowS)}\n${block([
+          ['payload', valueText(task.payload)],
+          ['fence', `${task.fence}`],
+          ['lease', `${task.lease_s} s`],
+        ])}`,
+  get: ({ task }, { style, nowS }) =>
+    `${taskBlock(task, style, nowS)}\n${block([['payload', valueText(task.payload) ?? 'null']])}`,
+  wait: ({ task }, { style, nowS }) => taskBlock(task, style, nowS),
+  list: ({ tasks, cursor }, { style, nowS }) => {
+    if (tasks.length === 0) return 'There are no such tasks.';
+    return `${taskTable(tasks, style, nowS)}${cursor === null ? '' : `\nThere are more: --cursor ${cursor}`}`;
+  },
+  peers: ({ peers }) => {
+    if (peers.length === 0) return 'No other node is known. "taskmesh discover" looks for some.';
+    return table(
+      ['PEER', 'CONNECTED', 'LATENCY', 'FOUND BY', 'AGENT', 'ADDRESS'],
+      peers.map((peer) => [
+        peer.peer_id,
+        peer.connected ? (peer.direction ?? 'yes') : 'no',
+        peer.latency_ms === null ? '-' : `${peer.latency_ms.toFixed(1)} ms`,
+        peer.found_by.join(', '),
+        printable(peer.agent ?? '-'),
+        printable(peer.addresses[0] ?? '-'),
+      ]),
+    );
+  },
+  discover: ({ peers, attempts }, { style }) => {
+    const summary = `${peers.length} ${peers.length === 1 ? 'peer' : 'peers'} connected.`;
+    if (attempts.length === 0) return `${summary} No other node was found.`;
+    const rows = attempts.map((attempt) => [
+      attempt.ok ? 'ok' : style.error('failed'),
+      attempt.method,
+      `${Math.round(attempt.duration_ms)} ms`,
+      attempt.peer_id || '-',
+      printable(attempt.ok ? attempt.multiaddr : `${attempt.multiaddr} ${attempt.error}`.trim()),
+    ]);
+    return `${table(['OUTCOME', 'METHOD', 'TIME', 'PEER', 'ADDRESS'], rows)}\n${summary}`;
+  },
+  call_tool: ({ result }) => valueText(result) ?? 'null',
+  cache_get: ({ hit, value }) => (hit ? (valueText(value) ?? 'null') : 'There is nothing under this key.'),
+  cache_has: ({ hit }) => (hit ? 'yes' : 'no'),
+  submit_many: ({ tasks }, { style }) =>
+    table(
+      ['STATUS', 'TASK'],
+      tasks.map((task) => [style.status(task.status), task.task_id]),
+    ),
+};
+
+/** The output as text; those that have no view of their own as a block of their fields. */
+export function show(operation: OperationName, output: object, context: Show): string {
+  const own = shows[operation] as ((output: object, context: Show) => string) | undefined;
+  if (own !== undefined) return own(output, context);
+  return block(Object.entries(output).map(([name, value]) => [name.replaceAll('_', ' '), valueText(value)]));
+}
