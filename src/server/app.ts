@@ -32,6 +32,8 @@ export interface App {
   readonly hono: Hono;
   /** The bounds that are in force; `listen` takes its own from here. */
   readonly limits: Limits;
+  /** MCP sessions that are open now. */
+  readonly sessions: number;
   /** Before the end: open streams end, new sessions are refused, calls in flight go on. */
   drain(): void;
   /** Ends all sessions; calls in flight are aborted. Idempotent. */
@@ -59,5 +61,13 @@ export function createApp(mesh: Mesh, options: AppOptions): App {
     const message = 'Something failed inside taskmesh; its log says what.';
     return context.json({ ok: false, error: 'internal_error', message, retryable: false }, 500);
   });
-  return { hono, limits, drain: () => endpoint.drain(), close: () => endpoint.close() };
+  return {
+    hono,
+    limits,
+    get sessions() {
+      return endpoint.sessions.size;
+    },
+    drain: () => endpoint.drain(),
+    close: () => endpoint.close(),
+  };
 }

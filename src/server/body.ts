@@ -55,14 +55,21 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
     return new Uint8Array(await request.arrayBuffer());
   }
   if (request.body === null) return new Uint8Array();
+  const reader = request.body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.byteLength;
-    if (size > maxBytes) return undefined;
-    chunks.push(chunk);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return Buffer.concat(chunks);
+      size += value.byteLength;
+      if (size > maxBytes) return undefined;
+      chunks.push(value);
+    }
+  } finally {
+    // Not cancelled: on Node that leaves the socket paused for ever, while the adapter drains what is left and then closes.
+    reader.releaseLock();
   }
-  return Buffer.concat(chunks);
 }
 
 function tooLarge(maxBytes: number): Response {

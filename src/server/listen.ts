@@ -4,7 +4,7 @@
  */
 
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { type Clock, systemClock } from '../mesh/clock.ts';
 import { MeshError } from '../mesh/errors.ts';
@@ -46,9 +46,14 @@ export async function listen(app: App, options: ListenOptions): Promise<Listener
   server.maxConnections = limits.maxHttpConnections;
   // Ends connections on which no byte moves, such as those of clients that stopped reading. Streams that wait send comments.
   server.setTimeout(limits.httpStallMs);
-  const answers = new Set<ServerResponse>();
-  server.on('request', (_incoming, outgoing: ServerResponse) => {
-    answers.add(outgoing);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const answers = new Map<ServerResponse, Socket>();
+  server.on('request', ({ socket }, outgoing: ServerResponse) => {
+    answers.set(outgoing, socket);
     outgoing.once('close', () => answers.delete(outgoing));
   });
   await bind(server, options);
@@ -58,7 +63,7 @@ export async function listen(app: App, options: ListenOptions): Promise<Listener
     url: `http://${reachableHost(options.host)}:${port}${mcpPath}`,
     port,
     close({ graceMs = 0 } = {}) {
-      closed ??= shutDown(server, answers, app, options.clock ?? systemClock, graceMs);
+      closed ??= shutDown({ server, sockets, answers, app }, options.clock ?? systemClock, graceMs);
       return closed;
     },
   };
@@ -90,29 +95,31 @@ function bindError(cause: NodeJS.ErrnoException, host: string, port: number): Me
   );
 }
 
-async function shutDown(
-  server: Server,
-  answers: ReadonlySet<ServerResponse>,
-  app: App,
-  clock: Clock,
-  graceMs: number,
-): Promise<void> {
+interface Serving {
+  readonly server: Server;
+  /** Open connections. The server's own list lacks some: those whose request broke off. */
+  readonly sockets: ReadonlySet<Socket>;
+  /** Answers on their way, and where they go. */
+  readonly answers: ReadonlyMap<ServerResponse, Socket>;
+  readonly app: App;
+}
+
+async function shutDown({ server, sockets, answers, app }: Serving, clock: Clock, graceMs: number): Promise<void> {
   const allClosed = new Promise<void>((resolve) => server.close(() => resolve()));
   app.drain();
+  const busy = new Set(answers.values());
+  for (const socket of sockets) if (!busy.has(socket)) socket.destroy();
   // A connection that is kept alive would hold the server open: each ends with its answer.
-  const endWithAnswer = (outgoing: ServerResponse): void => {
-    if (!outgoing.headersSent) outgoing.setHeader('Connection', 'close');
-    else outgoing.once('finish', () => outgoing.socket?.end());
-  };
-  server.prependListener('request', (_incoming, outgoing: ServerResponse) => endWithAnswer(outgoing));
-  for (const outgoing of answers) endWithAnswer(outgoing);
-  server.closeIdleConnections();
+  for (const [outgoing, socket] of answers) {
+    if (outgoing.headersSent) outgoing.once('finish', () => socket.end());
+    else outgoing.setHeader('Connection', 'close');
+  }
   const grace = Promise.withResolvers<void>();
   const cancelTimer = clock.setTimer(graceMs, () => grace.resolve());
   await Promise.race([allClosed, grace.promise]);
   cancelTimer();
   await app.close();
-  server.closeAllConnections();
+  for (const socket of sockets) socket.destroy();
   await allClosed;
 }
 

@@ -18,8 +18,14 @@ import { refuse, rpcCodes } from './json-rpc.ts';
 import { mcpServerFactory } from './mcp-server.ts';
 import { asksForProgress, ProgressFlow } from './progress.ts';
 import { Sessions } from './sessions.ts';
-import { mayWait } from './tools.ts';
+import { mayWaitMs } from './tools.ts';
 import { watchBody } from './watch-body.ts';
+
+/**
+ * A call that may wait for longer than this is answered by a stream from the start: its keep-alive comments, one every 15 s,
+ * reach the client and every proxy before they give up. Shorter ones are answered by plain JSON, the cheapest.
+ */
+const streamFromMs = 15_000;
 
 const log = getLogger(['taskmesh', 'server']);
 
@@ -33,10 +39,8 @@ export interface McpEndpointOptions {
 export class McpEndpoint {
   readonly sessions: Sessions;
   readonly #limits: Limits;
-  /** For tools that answer soon: plain JSON, the cheapest. */
   readonly #prompt: McpHttpHandler;
-  /** For tools that may wait: a stream from the start, with keep-alive comments. */
-  readonly #waiting: McpHttpHandler;
+  readonly #streaming: McpHttpHandler;
   readonly #flows = new WeakMap<Request, ProgressFlow>();
 
   constructor(options: McpEndpointOptions) {
@@ -46,7 +50,7 @@ export class McpEndpoint {
     const newServer = mcpServerFactory({ mesh, version, flowOf });
     const onerror = (error: Error): void => log.debug('MCP: {message}', { message: error.message });
     this.#prompt = createMcpHandler(newServer, { legacy: 'reject', onerror });
-    this.#waiting = createMcpHandler(newServer, { legacy: 'reject', onerror, responseMode: 'sse' });
+    this.#streaming = createMcpHandler(newServer, { legacy: 'reject', onerror, responseMode: 'sse' });
     this.sessions = new Sessions({ limits, clock, newServer });
   }
 
@@ -70,12 +74,12 @@ export class McpEndpoint {
 
   /** Ends everything; calls in flight are aborted. */
   async close(): Promise<void> {
-    await Promise.all([this.sessions.close(), this.#prompt.close(), this.#waiting.close()]);
+    await Promise.all([this.sessions.close(), this.#prompt.close(), this.#streaming.close()]);
   }
 
   async #dispatch(request: Request, body: unknown): Promise<Response> {
     if (await isLegacyRequest(request, body)) return this.sessions.handle(request, body);
-    const handler = mayWait(toolOf(body)) ? this.#waiting : this.#prompt;
+    const handler = waitMsOf(body) > streamFromMs ? this.#streaming : this.#prompt;
     return handler.fetch(request, { parsedBody: body });
   }
 
@@ -91,10 +95,11 @@ export class McpEndpoint {
   }
 }
 
-/** The name in a `tools/call`; empty for every other body. */
-function toolOf(body: unknown): string {
-  const message = body as { method?: unknown; params?: { name?: unknown } | null } | null;
-  return message?.method === 'tools/call' && typeof message.params?.name === 'string' ? message.params.name : '';
+/** How long a message may keep its sender waiting; 0 for all but calls of tools. */
+function waitMsOf(body: unknown): number {
+  const message = body as { method?: unknown; params?: { name?: unknown; arguments?: unknown } | null } | null;
+  const name = message?.method === 'tools/call' ? message.params?.name : undefined;
+  return typeof name === 'string' ? mayWaitMs(name, message?.params?.arguments) : 0;
 }
 
 function notJsonType(): Response {

@@ -14,6 +14,12 @@ export const progressMetaKey = 'taskmesh/progress';
 /** Characters of the worker's note in the line for people; the whole note is under `progressMetaKey`. */
 const maxNoteChars = 200;
 
+/** Amounts beyond this are not told apart from their neighbours, so that a growing number could not be made of them. */
+const maxAmount = 1e12;
+
+/** The step to the next number when the worker reported none that is higher. */
+const leastStep = 0.001;
+
 /** What one response stream may be sent now. The endpoint tells it when the reader wants more. */
 export class ProgressFlow {
   /** The stream's reader has taken all that was written. True at first: the first notification opens the stream. */
@@ -53,7 +59,7 @@ export function progressNotifier(token: ProgressToken): (progress: TaskProgress)
   let last = 0;
   return (progress) => {
     const { done, total } = amountOf(progress.progress);
-    last = done !== undefined && done > last ? done : last + 0.001;
+    last = done !== undefined && done > last && done < maxAmount ? done : last + leastStep;
     return {
       progressToken: token,
       progress: last,

@@ -69,17 +69,19 @@ export class Sessions {
 
   async #begin(request: Request, body: unknown): Promise<Response> {
     if (this.#closing) return stopping();
+    let evicted: Promise<void> | undefined;
     if (this.#byId.size >= this.#options.limits.maxSessions) {
       const [longestIdle] = this.#idle;
       if (longestIdle === undefined) return tooManySessions(this.#options.limits.maxSessions);
-      await this.#end(longestIdle);
+      evicted = this.#end(longestIdle);
     }
     const server = this.#options.newServer();
-    // The id is handed out here, before anything awaits, so that the bound holds whatever arrives at once.
+    // Taken before anything is awaited, so that the bound holds however many begin at once.
     const id = crypto.randomUUID();
     const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => id });
     const session: Session = { transport, server, inFlight: 0, idleTimer: undefined };
     this.#byId.set(id, session);
+    await evicted;
     await server.connect(transport);
     // The client ended it (DELETE), or `close` did.
     const endedByServer = server.onclose;
@@ -111,6 +113,7 @@ export class Sessions {
     }
   }
 
+  /** Forgets the session at once, then closes it. */
   async #end(id: string): Promise<void> {
     const session = this.#byId.get(id);
     this.#forget(id);

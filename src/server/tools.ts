@@ -32,11 +32,21 @@ function toTool(name: OperationName): Tool {
 /** All tools, in the table's order. Nobody changes them. */
 export const tools: readonly Tool[] = operationNames.map(toTool);
 
+const defaultInputs = new Map(tools.map((tool) => [tool.name, defaultsOf(tool)]));
+
+/** What a caller gets for the fields that it leaves out. */
+function defaultsOf(tool: Tool): Record<string, unknown> {
+  const properties = (tool.inputSchema.properties ?? {}) as Record<string, { default?: unknown }>;
+  return Object.fromEntries(Object.entries(properties).map(([field, schema]) => [field, schema.default]));
+}
+
 /**
- * Whether a tool may keep its caller waiting for long. Its answer is a stream from the start, whose keep-alive comments
- * reach the client (and every proxy) before their own time limits end the request.
+ * How long a call may keep its caller waiting, in milliseconds. The input is not checked yet: what does not fit counts as 0,
+ * because its refusal comes at once.
  */
-export function mayWait(tool: string): boolean {
+export function mayWaitMs(tool: string, input: unknown): number {
   const name = operationOfTool(tool);
-  return name !== undefined && operationEntry(name).waitMs !== undefined;
+  const given = typeof input === 'object' && input !== null ? input : {};
+  const waitMs = name && operationEntry(name).waitMs?.({ ...defaultInputs.get(tool), ...given });
+  return typeof waitMs === 'number' && waitMs > 0 ? waitMs : 0;
 }

@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { answerJsonSchema, inputJsonSchema } from '../../src/mesh/answer.ts';
 import { operationEntry, operationNames, operations } from '../../src/mesh/operations.ts';
-import { mayWait, tools } from '../../src/server/tools.ts';
+import { mayWaitMs, tools } from '../../src/server/tools.ts';
 
 const list = suite('tools');
 
@@ -63,11 +63,17 @@ list('that ask only this node have no open world', () => {
   assert.is(open.get(operations.submit.tool), true);
 });
 
-list('that may wait are those whose operation says how long', () => {
-  assert.ok(mayWait(operations.wait.tool));
-  assert.ok(mayWait(operations.claim.tool));
-  assert.not(mayWait(operations.submit.tool));
-  assert.not(mayWait('no_such_tool'));
+list('say how long a call may wait, from its input and its defaults', () => {
+  assert.is(mayWaitMs(operations.wait.tool, { timeout_s: 2 }), 2_000);
+  assert.is(mayWaitMs(operations.wait.tool, {}), 60_000);
+  assert.is(mayWaitMs(operations.claim.tool, undefined), 0);
+  assert.is(mayWaitMs(operations.claim.tool, { wait_s: 600 }), 600_000);
+});
+
+list('wait for nothing when there is no such tool, nothing to wait for, or the input does not fit', () => {
+  assert.is(mayWaitMs('no_such_tool', {}), 0);
+  assert.is(mayWaitMs(operations.submit.tool, {}), 0);
+  for (const timeout_s of ['x', -1, null, {}]) assert.is(mayWaitMs(operations.wait.tool, { timeout_s }), 0);
 });
 
 list.run();
