@@ -23,6 +23,19 @@ export function post(
   });
 }
 
+function modernMessage(tool: string, input: Json, meta: Json): Json {
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': modernRevision,
+    'io.modelcontextprotocol/clientCapabilities': {},
+    ...meta,
+  };
+  return { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: tool, arguments: input, _meta } };
+}
+
+function modernHeaders(tool: string): Record<string, string> {
+  return { 'MCP-Protocol-Version': modernRevision, 'Mcp-Method': 'tools/call', 'Mcp-Name': tool };
+}
+
 /** A `tools/call` of revision 2026-07-28. */
 export function modernCall(
   url: string,
@@ -31,14 +44,15 @@ export function modernCall(
   meta: Json = {},
   signal?: AbortSignal,
 ): Promise<Response> {
-  const _meta = {
-    'io.modelcontextprotocol/protocolVersion': modernRevision,
-    'io.modelcontextprotocol/clientCapabilities': {},
-    ...meta,
-  };
-  const body = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: tool, arguments: input, _meta } };
-  const headers = { 'MCP-Protocol-Version': modernRevision, 'Mcp-Method': 'tools/call', 'Mcp-Name': tool };
-  return post(url, body, headers, signal);
+  return post(url, modernMessage(tool, input, meta), modernHeaders(tool), signal);
+}
+
+/** The same as the bytes of its request. */
+export function modernCallText(tool: string, input: Json): string {
+  const body = JSON.stringify(modernMessage(tool, input, {}));
+  const headers = { Host: 'localhost', ...oldHeaders, ...modernHeaders(tool), 'Content-Length': body.length };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return ['POST /mcp HTTP/1.1', ...lines, '', body].join('\r\n');
 }
 
 /** Opens a session and answers its id. */
