@@ -92,6 +92,7 @@ export class GroupCommit {
   }
 
   #commitSome(): void {
+    if (this.#urgent.length + this.#pending.length === 0) return;
     let left = this.#maxBatch;
     this.#transact(() => (left-- > 0 ? (this.#urgent.shift() ?? this.#pending.shift()) : undefined));
   }

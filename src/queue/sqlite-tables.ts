@@ -16,8 +16,8 @@ const allColumns = fields.map((field) => `tasks.${columnOf[field]} AS ${field}`)
 export const queueQueries = {
   readyOfType: 'SELECT seq, priority FROM tasks WHERE ready = 1 AND task_type = ? ORDER BY priority DESC, seq LIMIT 1',
   readyOfAny: 'SELECT seq FROM tasks WHERE ready = 1 ORDER BY priority DESC, seq LIMIT 1',
-  due: "SELECT seq FROM tasks WHERE status = 'queued' AND ready = 0 AND next_attempt_at_ms <= ? ORDER BY next_attempt_at_ms LIMIT ?",
-  nextDue: "SELECT min(next_attempt_at_ms) AS at FROM tasks WHERE status = 'queued' AND ready = 0",
+  due: "SELECT seq FROM tasks INDEXED BY delayed WHERE status = 'queued' AND ready = 0 AND next_attempt_at_ms <= ? ORDER BY next_attempt_at_ms LIMIT ?",
+  nextDue: "SELECT min(next_attempt_at_ms) AS at FROM tasks INDEXED BY delayed WHERE status = 'queued' AND ready = 0",
   expired: 'SELECT seq FROM tasks WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?',
   nextExpiry: 'SELECT min(expires_at_ms) AS at FROM tasks WHERE expires_at_ms IS NOT NULL',
   byKey: 'SELECT seq FROM tasks WHERE idempotency_key = ?',
