@@ -109,10 +109,10 @@ async function shutDown({ server, sockets, answers, app }: Serving, clock: Clock
   app.drain();
   const busy = new Set(answers.values());
   for (const socket of sockets) if (!busy.has(socket)) socket.destroy();
-  // A connection that is kept alive would hold the server open: each ends with its answer.
+  // A connection that is kept alive would hold the server open: each ends with its answer, whatever its headers say.
   for (const [outgoing, socket] of answers) {
-    if (outgoing.headersSent) outgoing.once('finish', () => socket.end());
-    else outgoing.setHeader('Connection', 'close');
+    if (!outgoing.headersSent) outgoing.setHeader('Connection', 'close');
+    outgoing.once('finish', () => socket.end());
   }
   const grace = Promise.withResolvers<void>();
   const cancelTimer = clock.setTimer(graceMs, () => grace.resolve());
