@@ -62,6 +62,7 @@ async function run(
   settings: Settings,
   context: CliContext,
 ): Promise<Outcome> {
+  const given = placed(command, positionals);
   const stopping = new AbortController();
   const unhook = command.needs === 'client' ? context.onStopSignal(() => stopping.abort()) : () => {};
   await using meshes = new AsyncDisposableStack();
@@ -70,7 +71,7 @@ async function run(
     context,
     settings,
     flags,
-    arguments: placed(command, positionals),
+    arguments: given,
     style: styleOf(context.stdout, context.env),
     clock: context.clock ?? systemClock,
     signal: stopping.signal,

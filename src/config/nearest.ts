@@ -1,14 +1,15 @@
 /** Finds the name that somebody who mistyped one probably meant. */
 
-/** The candidate with the fewest edits from `name`, or undefined when none is near. */
+/** The candidate with the fewest edits from `name`, or else one that it begins; undefined when none is near. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  const all = [...candidates];
   let best: string | undefined;
   let fewest = Math.max(2, Math.floor(name.length / 3)) + 1;
-  for (const candidate of candidates) {
+  for (const candidate of all) {
     const edits = editDistance(name, candidate);
     if (edits < fewest) [best, fewest] = [candidate, edits];
   }
-  return best;
+  return best ?? (name.length < 2 ? undefined : all.find((candidate) => candidate.startsWith(name)));
 }
 
 /** ` Did you mean …?`, or nothing: to be added to a message. */
