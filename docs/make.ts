@@ -86,7 +86,7 @@ ${sections.join('\n')}`;
 
 function settingsPage(): string {
   const rows = settingNames.map((name) => {
-    const { summary, defaultText, example } = settingEntry(name);
+    const { summary, defaultText = '', example } = settingEntry(name);
     return [`\`--${name}\``, `\`${variableOf(name)}\``, `\`${name}\``, summary, defaultText, `\`${example}\``];
   });
   return `# Settings

@@ -6,4 +6,4 @@
 
 import { main } from './main.ts';
 
-await main('serve', { layout: 'worker' });
+await main('serve');

@@ -3,7 +3,6 @@
  * Everything P2P starts and stops here, and nowhere else.
  */
 
-import process from 'node:process';
 import { getLogger } from '@logtape/logtape';
 import { openMesh } from '../src/bridge/open-mesh.ts';
 import type { Settings } from '../src/config/settings.ts';
@@ -14,6 +13,7 @@ import type { Mesh } from '../src/mesh/mesh.ts';
 import { createApp } from '../src/server/app.ts';
 import { type Listener, listen } from '../src/server/listen.ts';
 import { nodeOptions } from './node-options.ts';
+import { onStopSignal } from './stop-signal.ts';
 
 const log = getLogger(['taskmesh', 'service']);
 
@@ -59,21 +59,6 @@ export async function serve(settings: Settings, print: (text: string) => void): 
     await mesh.stop();
     unhook();
   }
-}
-
-/** Calls `stop` at the first signal; the second one ends the process at once. */
-function onStopSignal(stop: () => void): () => void {
-  let signals = 0;
-  const hear = (signal: NodeJS.Signals): void => {
-    if (++signals === 1) stop();
-    else process.exit(signal === 'SIGINT' ? 130 : 143);
-  };
-  process.on('SIGINT', hear);
-  process.on('SIGTERM', hear);
-  return () => {
-    process.off('SIGINT', hear);
-    process.off('SIGTERM', hear);
-  };
 }
 
 async function banner(mesh: Mesh, settings: Settings, url: string): Promise<string> {

@@ -2,6 +2,8 @@
  * Time as an argument: everything that measures, waits or stamps takes a `Clock`, so that tests can turn it by hand.
  */
 
+import { clearTimeout, setTimeout } from 'node:timers';
+
 /** Ends a pending timer; idempotent. */
 export type CancelTimer = () => void;
 
@@ -26,7 +28,7 @@ export const systemClock: Clock = {
     const arm = (leftMs: number): void => {
       const stepMs = Math.min(Math.max(leftMs, 0), longestTimerMs);
       handle = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : fire()), stepMs);
-      if (typeof handle === 'object') handle.unref();
+      handle.unref();
     };
     arm(delayMs);
     return () => clearTimeout(handle);
