@@ -1,0 +1,99 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { MeshError } from '../../src/mesh/errors.ts';
+import { bench, endless, settled } from './bench.ts';
+import { MemoryMesh } from './memory-mesh.ts';
+
+const stopping = suite('a worker stops');
+
+stopping('the waiting claim is given up and nothing is left over', async () => {
+  const { queue, clock, worker } = bench(() => 1);
+  await queue.called('claim');
+  await worker.stop();
+  await worker.done;
+  assert.ok(queue.of('claim')[0]?.options.signal?.aborted);
+  assert.is(clock.pendingTimers, 0);
+});
+
+stopping('a running task may end within the grace', async () => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const { queue, clock, worker, next } = bench(() => promise);
+  const id = queue.add();
+  await next('claimed');
+  const stopped = worker.stop(10_000);
+  clock.advance(9_999);
+  resolve('done in time');
+  await stopped;
+  assert.is(queue.task(id).result, 'done in time');
+});
+
+stopping('after the grace the runner is aborted and the task released', async () => {
+  const { run, started } = endless();
+  const { queue, clock, worker, next } = bench(run);
+  const id = queue.add();
+  const signal = await started;
+  const stopped = worker.stop(10_000);
+  clock.advance(9_999);
+  assert.not.ok(signal.aborted);
+  clock.advance(1);
+  await stopped;
+  assert.is((await next('ended')).outcome, 'released');
+  assert.is(queue.task(id).status, 'queued');
+});
+
+stopping('a runner that ignores the abort is left behind, and its task released', async () => {
+  const { queue, clock, worker, next } = bench(() => new Promise(() => {}));
+  const id = queue.add();
+  await next('claimed');
+  const stopped = worker.stop(0);
+  await settled();
+  clock.advance(5_000);
+  await stopped;
+  assert.is(queue.task(id).status, 'queued');
+});
+
+stopping('a lease that arrives with the stop is given back unworked', async () => {
+  let ran = false;
+  const queue = new MemoryMesh();
+  const { worker } = bench(
+    () => {
+      ran = true;
+    },
+    {},
+    queue,
+  );
+  await queue.called('claim');
+  const id = queue.add();
+  await worker.stop();
+  assert.not.ok(ran);
+  assert.is(queue.task(id).status, 'queued');
+  assert.is(queue.of('release').length, 1);
+});
+
+stopping('the signal of the options stops it, before the first claim too', async () => {
+  const early = bench(() => 1, { signal: AbortSignal.abort() });
+  await early.worker.done;
+  assert.is(early.queue.calls.length, 0);
+  const controller = new AbortController();
+  const later = bench(() => 1, { signal: controller.signal });
+  await later.queue.called('claim');
+  controller.abort();
+  await later.worker.done;
+});
+
+stopping('when the node is away too, stopping still ends', async () => {
+  const { queue, clock, worker, next } = bench(() => 'result');
+  for (let count = 0; count < 20; count++) queue.failNext('complete', new MeshError('mesh_down', 'away'));
+  queue.add();
+  await queue.called('complete', 1);
+  await settled();
+  const stopped = worker.stop(0);
+  for (let step = 0; step < 6; step++) {
+    await settled();
+    clock.advance(5_000);
+  }
+  await stopped;
+  assert.is((await next('ended')).outcome, 'lost');
+});
+
+stopping.run();
