@@ -126,7 +126,7 @@ class SqliteStore implements Store {
     let after = query.after === '' ? 0 : sequenceOf(query.after);
     let bytes = 0;
     for (;;) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) throw new MeshError('cancelled', 'The list was given up by its caller.');
       const stretch = this.#read(() => this.#tables.stretch(query.status, after, step));
       for (const { seq, task_type } of stretch) {
         if (types?.has(task_type) === false) continue;
