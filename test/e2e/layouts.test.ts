@@ -19,7 +19,7 @@ for (const kind of clientKinds) {
     for (const runtime of runtimes) {
       for (const layout of layouts) {
         const data = join(folder.path, `${runtime}-${layout}`);
-        await using service = await startService({ runtime, layout, data, flags: ['--mdns', 'off'] });
+        await using service = await startService({ runtime, layout, data, flags: ['--no-mdns'] });
         const client = await connectClient(kind, service.url);
         lists.set(`${runtime} ${layout}`, JSON.stringify(await client.tools()));
         const status = (await client.call('p2p_taskqueue_status', {})).structuredContent;

@@ -40,13 +40,13 @@ for (const [giver, worker] of pairs) {
       await using first = await startService({
         runtime: giver,
         data: join(folder.path, 'first'),
-        flags: ['--mdns', 'off'],
+        flags: ['--no-mdns'],
       });
       const announced = join(folder.path, 'first', 'announce.json');
       await using second = await startService({
         runtime: worker,
         data: join(folder.path, 'second'),
-        flags: ['--mdns', 'off', '--bootstrap', announced],
+        flags: ['--no-mdns', '--bootstrap', announced],
       });
       const give = await caller(kind, first);
       const take = await caller(kind, second);
