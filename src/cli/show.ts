@@ -57,7 +57,7 @@ const shows: Shows = {
         peer.peer_id,
         peer.connected ? (peer.direction ?? 'yes') : 'no',
         peer.latency_ms === null ? '-' : `${peer.latency_ms.toFixed(1)} ms`,
-        peer.found_by.join(', '),
+        peer.found_by.join(', ') || '-',
         printable(peer.agent ?? '-'),
         printable(peer.addresses[0] ?? '-'),
       ]),
