@@ -14,22 +14,55 @@ import { refuse, rpcCodes } from './json-rpc.ts';
  */
 const envelopeDepthFactor = 4;
 
+/** Bytes of bodies that are being read, of all requests together: many large ones at once must not fill the memory. */
+export class BodyBudget {
+  readonly #maxBytes: number;
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Takes the bytes, or answers false when there is no room now. */
+  take(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#maxBytes) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+export type JsonBody = { value: unknown } | { refusal: Response };
 
 /** The parsed JSON, or the refusal to send. */
 export async function readJsonBody(
   request: Request,
   limits: Pick<Limits, 'maxBodyBytes' | 'maxJsonDepth'>,
-): Promise<{ value: unknown } | { refusal: Response }> {
-  let bytes: Uint8Array | undefined;
+  budget: BodyBudget,
+): Promise<JsonBody> {
+  const declared = request.headers.get('content-length');
+  // The HTTP parser cuts the body at the declared length, so that no more than this can arrive.
+  const expected = declared === null ? limits.maxBodyBytes : Number(declared);
+  if (expected > limits.maxBodyBytes) return { refusal: tooLarge(limits.maxBodyBytes) };
+  if (!budget.take(expected)) return { refusal: busy() };
   try {
-    bytes = await readBytes(request, limits.maxBodyBytes);
+    const bytes = declared === null ? await readBytes(request, expected) : new Uint8Array(await request.arrayBuffer());
+    return bytes === undefined ? { refusal: tooLarge(expected) } : parse(bytes, limits.maxJsonDepth);
   } catch {
     return {
       refusal: refuse({ status: 400, code: rpcCodes.parseError, message: 'The body broke off. Send it again.' }),
     };
+  } finally {
+    budget.giveBack(expected);
   }
-  if (bytes === undefined) return { refusal: tooLarge(limits.maxBodyBytes) };
+}
+
+function parse(bytes: Uint8Array, maxJsonDepth: number): JsonBody {
   let value: unknown;
   try {
     value = JSON.parse(utf8.decode(bytes));
@@ -37,7 +70,7 @@ export async function readJsonBody(
     return { refusal: notJson(thrown) };
   }
   try {
-    checkDepth(value, limits.maxJsonDepth * envelopeDepthFactor);
+    checkDepth(value, maxJsonDepth * envelopeDepthFactor);
   } catch (thrown) {
     const failure = toMeshError(thrown).toFailure();
     const data = { ...failure };
@@ -46,14 +79,8 @@ export async function readJsonBody(
   return { value };
 }
 
-/** Undefined when there are more than `maxBytes`. The declared length goes first: then nothing is read at all. */
+/** Reads a body of undeclared length; undefined when there are more than `maxBytes`. */
 async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
-  const declared = request.headers.get('content-length');
-  if (declared !== null) {
-    // The HTTP parser cuts the body at the declared length, so that no more than this can arrive.
-    if (Number(declared) > maxBytes) return undefined;
-    return new Uint8Array(await request.arrayBuffer());
-  }
   if (request.body === null) return new Uint8Array();
   const reader = request.body.getReader();
   const chunks: Uint8Array[] = [];
@@ -76,6 +103,12 @@ function tooLarge(maxBytes: number): Response {
   const message = `The body is over ${maxBytes} bytes. Put large data where both sides can reach it and send its address.`;
   const data = { ok: false, error: 'payload_too_large', message, retryable: false, details: { max_bytes: maxBytes } };
   return refuse({ status: 413, code: rpcCodes.refused, message, data });
+}
+
+function busy(): Response {
+  const message = 'The node is reading as many bytes as it may. Try again in a second.';
+  const data = { ok: false, error: 'busy', message, retryable: true };
+  return refuse({ status: 503, code: rpcCodes.refused, message, data, headers: { 'Retry-After': '1' } });
 }
 
 function notJson(thrown: unknown): Response {

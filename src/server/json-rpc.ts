@@ -30,3 +30,10 @@ export function refuse(refusal: RpcRefusal): Response {
     { status: refusal.status, ...(refusal.headers ? { headers: refusal.headers } : {}) },
   );
 }
+
+/** For what comes while the server ends. */
+export function stopping(): Response {
+  const message = 'The node is stopping. Try again when it runs.';
+  const data = { ok: false, error: 'mesh_down', message, retryable: true };
+  return refuse({ status: 503, code: rpcCodes.refused, message, data, headers: { 'Retry-After': '5' } });
+}

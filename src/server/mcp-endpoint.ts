@@ -13,8 +13,8 @@ import {
 import type { Clock } from '../mesh/clock.ts';
 import type { Limits } from '../mesh/limits.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import { readJsonBody } from './body.ts';
-import { refuse, rpcCodes } from './json-rpc.ts';
+import { BodyBudget, readJsonBody } from './body.ts';
+import { refuse, rpcCodes, stopping } from './json-rpc.ts';
 import { mcpServerFactory } from './mcp-server.ts';
 import { asksForProgress, ProgressFlow } from './progress.ts';
 import { Sessions } from './sessions.ts';
@@ -41,11 +41,14 @@ export class McpEndpoint {
   readonly #limits: Limits;
   readonly #prompt: McpHttpHandler;
   readonly #streaming: McpHttpHandler;
+  readonly #budget: BodyBudget;
+  #closed = false;
   readonly #flows = new WeakMap<Request, ProgressFlow>();
 
   constructor(options: McpEndpointOptions) {
     const { mesh, version, limits, clock } = options;
     this.#limits = limits;
+    this.#budget = new BodyBudget(Math.max(limits.maxBufferedBytes, limits.maxBodyBytes));
     const flowOf = (request: Request | undefined): ProgressFlow | undefined => request && this.#flows.get(request);
     const newServer = mcpServerFactory({ mesh, version, flowOf });
     const onerror = (error: Error): void => log.debug('MCP: {message}', { message: error.message });
@@ -58,8 +61,9 @@ export class McpEndpoint {
   async handle(request: Request): Promise<Response> {
     if (request.method !== 'POST') return this.#answerBodyless(request);
     if (!isJsonContentType(request.headers.get('content-type'))) return notJsonType();
-    const body = await readJsonBody(request, this.#limits);
+    const body = await readJsonBody(request, this.#limits, this.#budget);
     if ('refusal' in body) return body.refusal;
+    if (this.#closed) return stopping();
     const flow = asksForProgress(body.value) ? new ProgressFlow() : undefined;
     if (flow !== undefined) this.#flows.set(request, flow);
     const response = await this.#dispatch(request, body.value);
@@ -74,6 +78,7 @@ export class McpEndpoint {
 
   /** Ends everything; calls in flight are aborted. */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([this.sessions.close(), this.#prompt.close(), this.#streaming.close()]);
   }
 

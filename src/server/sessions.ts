@@ -10,7 +10,7 @@
 import { type Server, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { CancelTimer, Clock } from '../mesh/clock.ts';
 import type { Limits } from '../mesh/limits.ts';
-import { refuse, rpcCodes } from './json-rpc.ts';
+import { refuse, rpcCodes, stopping } from './json-rpc.ts';
 import { watchBody } from './watch-body.ts';
 
 const sessionHeader = 'mcp-session-id';
@@ -158,8 +158,4 @@ function tooManySessions(maxSessions: number): Response {
     message: `All ${maxSessions} sessions are in use. Try again in a second, or speak revision 2026-07-28, which has no sessions.`,
     headers: { 'Retry-After': '1' },
   });
-}
-
-function stopping(): Response {
-  return refuse({ status: 503, code: rpcCodes.refused, message: 'The node is stopping. Try again when it runs.' });
 }

@@ -1,5 +1,6 @@
 /** What reaches the MCP handlers and what does not: guards, bodies, methods, health. */
 
+import type { Socket } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { operations } from '../../src/mesh/operations.ts';
@@ -141,6 +142,27 @@ bodies('nested without end are refused before anything recurses into them', () =
   }),
 );
 
+bodies('that would be too much together are refused until there is room', () =>
+  withServer({ limits: { maxBodyBytes: 1_000, maxBufferedBytes: 1_500 } }, async ({ url, defer }) => {
+    const begun = Promise.withResolvers<Socket>();
+    const head = 'POST /mcp HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n';
+    const first = exchange(url, `${head}Content-Type: application/json\r\nConnection: close\r\n\r\n`, (socket) => {
+      // The server asks for the body once it reads it.
+      socket.once('data', () => begun.resolve(socket));
+    });
+    const socket = await begun.promise;
+    defer(() => socket.destroy());
+    const second = await post(url, 'x'.repeat(600));
+    assert.is(second.status, 503);
+    assert.is((await errorOf(second)).data?.error, 'busy');
+    socket.write('x'.repeat(1_000));
+    assert.match(await first, /-32700/);
+    const third = await post(url, 'x'.repeat(600));
+    assert.is(third.status, 400);
+    await third.text();
+  }),
+);
+
 bodies.run();
 
 const paths = suite('paths and methods');
@@ -181,6 +203,15 @@ paths('a request of revision 2026-07-28 gets no session, one of initialize does'
     assert.is(app.sessions, 0);
     assert.match(await openSession(url), /^[0-9a-f-]{36}$/);
     assert.is(app.sessions, 1);
+  }),
+);
+
+paths('what comes after the end is told to try again later', () =>
+  withServer({}, async ({ url, app }) => {
+    await app.close();
+    const response = await modernCall(url, operations.status.tool, {});
+    assert.is(response.status, 503);
+    assert.is((await errorOf(response)).data?.error, 'mesh_down');
   }),
 );
 

@@ -14,12 +14,15 @@ import { withServer } from './serve.ts';
 
 const closingRequest = 'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 
+/** What a client that was cut may have been told: that it was too slow, or nothing. */
+const cutOff = /^$|^HTTP\/1\.1 (408|400) /;
+
 const slow = suite('slow clients');
 
 slow('headers that do not end are cut', () =>
   withServer({ limits: { headersDeadlineMs: 200, bodyDeadlineMs: 400 } }, async ({ url, fake }) => {
     const answer = await exchange(url, 'POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
-    assert.match(answer, /^(HTTP\/1\.1 408 .*)?/);
+    assert.match(answer, cutOff);
     assert.is(fake.calls.length, 0);
   }),
 );
@@ -29,7 +32,7 @@ slow('a body that does not end is cut', () =>
     const head =
       'POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{';
     const answer = await exchange(url, head);
-    assert.not.match(answer, /^HTTP\/1\.1 200/);
+    assert.match(answer, cutOff);
     assert.is(fake.calls.length, 0);
   }),
 );
@@ -37,7 +40,7 @@ slow('a body that does not end is cut', () =>
 slow('a connection that sends nothing is cut', () =>
   withServer({ limits: { headersDeadlineMs: 200, bodyDeadlineMs: 400 } }, async ({ url }) => {
     const answer = await exchange(url, '');
-    assert.not.match(answer, /^HTTP\/1\.1 200/);
+    assert.match(answer, cutOff);
   }),
 );
 
