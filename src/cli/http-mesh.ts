@@ -14,7 +14,7 @@ import {
 import { type Answer, outputOf } from '../mesh/answer.ts';
 import { checked } from '../mesh/checked.ts';
 import { MeshError } from '../mesh/errors.ts';
-import type { CallOptions, Mesh, TaskProgress, UncheckedMesh } from '../mesh/mesh.ts';
+import { type CallOptions, type Mesh, progressMetaKey, type TaskProgress, type UncheckedMesh } from '../mesh/mesh.ts';
 import { type OperationOutput, operationEntry } from '../mesh/operations.ts';
 
 export interface HttpMeshOptions {
@@ -23,9 +23,6 @@ export interface HttpMeshOptions {
   /** taskmesh's own version: the node's log shows it. */
   readonly version: string;
 }
-
-/** Where taskmesh's server puts the whole progress into a notification. */
-const progressMetaKey = 'taskmesh/progress';
 
 /** How long it may take to find out what the server speaks, in milliseconds. */
 const connectDeadlineMs = 10_000;

@@ -147,6 +147,13 @@ export function toMeshError(thrown: unknown): MeshError {
     if (thrown.name === 'AbortError')
       return new MeshError('cancelled', 'The call was cancelled by its caller.', { cause: thrown });
   }
+  if (thrown instanceof Error && thrown.name === 'NotCapable') {
+    return new MeshError(
+      'invalid_config',
+      `Deno was started without a permission that this needs: ${thrown.message}.`,
+      { cause: thrown },
+    );
+  }
   return new MeshError(
     'internal_error',
     'Something failed inside taskmesh; its log says what. If it happens again, report it.',

@@ -24,6 +24,9 @@ export interface TaskProgress {
   progress: unknown;
 }
 
+/** Where a whole `TaskProgress` stands in the `_meta` of a `notifications/progress`, beside the number that MCP asks for. */
+export const progressMetaKey = 'taskmesh/progress';
+
 /** What happens on a node, for those who watch it. Tasks are those that the node owns. */
 export type MeshEvent =
   | { type: 'task'; task_id: string; task_type: string; status: TaskStatus; attempt: number }

@@ -6,10 +6,7 @@
  */
 
 import type { ProgressNotificationParams, ProgressToken } from '@modelcontextprotocol/server';
-import type { TaskProgress } from '../mesh/mesh.ts';
-
-/** Where the whole `TaskProgress` stands in the notification, for clients that want more than a number and a line. */
-export const progressMetaKey = 'taskmesh/progress';
+import { progressMetaKey, type TaskProgress } from '../mesh/mesh.ts';
 
 /** Characters of the worker's note in the line for people; the whole note is under `progressMetaKey`. */
 const maxNoteChars = 200;

@@ -21,7 +21,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'far side': ['mesh', 'rpc', 'bridge', 'p2p', 'logs'],
   cli: ['mesh', 'config', 'work'],
   library: ['mesh', 'bridge', 'work'],
-  entrypoints: ['mesh', 'logs', 'config', 'server', 'bridge', 'cli', 'library'],
+  entrypoints: ['mesh', 'logs', 'config', 'work', 'server', 'bridge', 'cli', 'library'],
 };
 
 /** The room that a file stands in. */

@@ -1,7 +1,7 @@
 /** Starts the service as a user does, from its entrypoints, as a child process, and talks about it in typed signals. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import denoConfig from '../../deno.json' with { type: 'json' };
@@ -39,6 +39,9 @@ const commands: Readonly<Record<RuntimeName, readonly string[]>> = {
   deno: commandOf(denoConfig.tasks.start),
 };
 
+/** The folder that the narrow permissions of the Deno command are for. */
+const ownFolder = '$HOME/.taskmesh';
+
 function commandOf(line: string): string[] {
   const [name = '', ...args] = line.split(' ');
   return [bin(name), ...args];
@@ -52,7 +55,8 @@ interface Started {
 }
 
 function start({ runtime, data, layout, flags = [] }: ServiceOptions): Started {
-  const [command = '', ...first] = commands[runtime];
+  const [command = '', ...words] = commands[runtime];
+  const first = words.map((word) => word.replace(ownFolder, dirname(data)));
   const args = [...first, '--port', '0', '--data', data, ...(layout ? ['--layout', layout] : []), ...flags];
   const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
