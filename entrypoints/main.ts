@@ -46,7 +46,7 @@ export async function main(...command: readonly string[]): Promise<void> {
 async function joinMesh(settings: Settings) {
   await configureLogs(settings.logLevel);
   const node = nodeOptions(settings);
-  const mesh = await openMesh({ layout: 'inline', node, logLevel: settings.logLevel, onDown: () => {} });
+  const mesh = await openMesh({ layout: settings.layout, node, logLevel: settings.logLevel, onDown: () => {} });
   await mesh.start();
   return { ...checked(mesh), [Symbol.asyncDispose]: () => mesh.stop() };
 }
