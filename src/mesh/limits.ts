@@ -26,6 +26,8 @@ export interface Limits {
   readonly maxBatch: number;
   /** Calls that one group commit takes in; more wait for the next one. */
   readonly maxCommitBatch: number;
+  /** Bytes of payloads and results after which a group commit takes in no more: writing them holds up the thread. */
+  readonly maxCommitBytes: number;
   /** Bytes of payloads and results in one answer of `list`; the rest is behind the cursor. */
   readonly maxListBytes: number;
 
@@ -90,6 +92,7 @@ export const defaultLimits: Limits = {
   maxWaiters: 10_000,
   maxBatch: 100,
   maxCommitBatch: 256,
+  maxCommitBytes: 8 * MiB,
   maxListBytes: 1 * MiB,
   maxCacheEntries: 100_000,
   maxCacheBytes: 256 * MiB,

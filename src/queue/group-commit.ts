@@ -27,6 +27,7 @@ interface Job {
   readonly run: () => unknown;
   readonly committed: ((value: never) => void) | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly bytes: number;
   readonly resolve: (value: never) => void;
   readonly reject: (error: MeshError) => void;
   outcome: { value: unknown } | { error: MeshError } | undefined;
@@ -39,34 +40,43 @@ interface JobOptions<T> {
   first?: boolean;
   /** Aborted before the job's turn, the job does not run. */
   signal?: AbortSignal | undefined;
+  /** How much the job writes, about. */
+  bytes?: number;
+}
+
+interface Bounds {
+  /** Jobs in one transaction. */
+  readonly maxBatch: number;
+  /** No more jobs are taken into a transaction that writes as much. */
+  readonly maxBytes: number;
+  /** Jobs that wait for a transaction. */
+  readonly maxPending: number;
 }
 
 export class GroupCommit {
   readonly #transactions: Transactions;
-  readonly #maxBatch: number;
-  readonly #maxPending: number;
+  readonly #bounds: Bounds;
   #urgent: Job[] = [];
   #pending: Job[] = [];
   #scheduled = false;
   #closed = false;
 
-  constructor(transactions: Transactions, bounds: { maxBatch: number; maxPending: number }) {
+  constructor(transactions: Transactions, bounds: Bounds) {
     this.#transactions = transactions;
-    this.#maxBatch = bounds.maxBatch;
-    this.#maxPending = bounds.maxPending;
+    this.#bounds = bounds;
   }
 
   /** Throws `busy`, `mesh_down` and what the transaction's failure is mapped to. */
   add<T>(run: () => T, options: JobOptions<T> = {}): Promise<T> {
     if (this.#closed)
       return Promise.reject(new MeshError('mesh_down', 'The queue is closed. Try again when the node is up.'));
-    if (!options.first && this.#pending.length >= this.#maxPending) {
+    if (!options.first && this.#pending.length >= this.#bounds.maxPending) {
       const text = `${this.#pending.length} changes wait for the disk. Try again in a moment.`;
       return Promise.reject(new MeshError('busy', text));
     }
     return new Promise<T>((resolve, reject) => {
-      const { committed, signal } = options;
-      const job: Job = { run, committed, signal, resolve, reject, outcome: undefined };
+      const { committed, signal, bytes = 0 } = options;
+      const job: Job = { run, committed, signal, bytes, resolve, reject, outcome: undefined };
       (options.first ? this.#urgent : this.#pending).push(job);
       this.#schedule();
     });
@@ -93,8 +103,15 @@ export class GroupCommit {
 
   #commitSome(): void {
     if (this.#urgent.length + this.#pending.length === 0) return;
-    let left = this.#maxBatch;
-    this.#transact(() => (left-- > 0 ? (this.#urgent.shift() ?? this.#pending.shift()) : undefined));
+    let jobsLeft = this.#bounds.maxBatch;
+    let bytesLeft = this.#bounds.maxBytes;
+    this.#transact(() => {
+      if (jobsLeft <= 0 || bytesLeft <= 0) return undefined;
+      const job = this.#urgent.shift() ?? this.#pending.shift();
+      jobsLeft--;
+      bytesLeft -= job?.bytes ?? 0;
+      return job;
+    });
   }
 
   #transact(next: () => Job | undefined): void {

@@ -55,7 +55,11 @@ class SqliteStore implements Store {
         rollback: () => tables.rollback(),
         errorFor: (thrown) => storageError(options.path, thrown),
       },
-      { maxBatch: options.limits.maxCommitBatch, maxPending: options.limits.maxInFlight },
+      {
+        maxBatch: options.limits.maxCommitBatch,
+        maxBytes: options.limits.maxCommitBytes,
+        maxPending: options.limits.maxInFlight,
+      },
     );
   }
 
@@ -76,7 +80,8 @@ class SqliteStore implements Store {
       for (const { row } of fresh) if (row.ready === 1) this.#onReady(row.taskType);
       return all;
     };
-    return this.#commits.add(run, { committed, signal });
+    const bytes = tasks.reduce((sum, { row }) => sum + row.storedBytes, 0);
+    return this.#commits.add(run, { committed, signal, bytes });
   }
 
   async change(id: string, change: RowChange, signal?: AbortSignal): Promise<TaskRow> {
@@ -92,7 +97,8 @@ class SqliteStore implements Store {
     const committed = ({ before, after }: { before: TaskRow; after: TaskRow }): void => {
       if (after !== before) change.committed?.(after, before);
     };
-    return (await this.#commits.add(run, { committed, signal })).after;
+    const bytes = change.result?.length ?? 0;
+    return (await this.#commits.add(run, { committed, signal, bytes })).after;
   }
 
   claim(attempt: ClaimAttempt): Promise<StoredTask | undefined> {

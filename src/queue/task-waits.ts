@@ -3,11 +3,14 @@
  * `maxWaiters` together with the claims that wait.
  */
 
+import { getLogger } from '@logtape/logtape';
 import type { CancelTimer, Clock } from '../mesh/clock.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { TaskProgress } from '../mesh/mesh.ts';
 import { isFinal } from '../mesh/task.ts';
 import type { TaskRow } from './task-row.ts';
+
+const log = getLogger(['taskmesh', 'queue']);
 
 interface Wait {
   readonly finish: () => void;
@@ -68,7 +71,7 @@ export class TaskWaits {
     const told = after.status !== before.status || after.progress !== before.progress;
     const progress = told ? progressOf(after) : undefined;
     for (const wait of [...waits]) {
-      if (progress !== undefined) wait.onProgress?.(progress);
+      if (progress !== undefined) tell(wait, progress);
       if (isFinal(after.status)) wait.finish();
     }
   }
@@ -91,6 +94,15 @@ export class TaskWaits {
     if (waits.size === 0) this.#waits.delete(id);
     this.#size--;
     return true;
+  }
+}
+
+/** One listener that throws must not keep the others from hearing. */
+function tell(wait: Wait, progress: TaskProgress): void {
+  try {
+    wait.onProgress?.(progress);
+  } catch (thrown) {
+    log.error('A listener to progress threw: {error}', { error: thrown });
   }
 }
 

@@ -38,7 +38,7 @@ function listTransactions(failOn: { commit?: number } = {}) {
 
 group('calls of the same moment go into one commit, and more into the next', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 4, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, { maxBatch: 4, maxBytes: 100, maxPending: 100 });
   const answers = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((text) => commit.add(() => list.append(text))));
   assert.equal(answers, ['a', 'b', 'c', 'd', 'e', 'f']);
   assert.equal(list.kept, [
@@ -47,9 +47,17 @@ group('calls of the same moment go into one commit, and more into the next', asy
   ]);
 });
 
+group('a commit that writes much takes in no more', async () => {
+  const list = listTransactions();
+  const commit = new GroupCommit(list.transactions, { maxBatch: 10, maxBytes: 100, maxPending: 100 });
+  const sizes = [60, 60, 10, 200, 10];
+  await Promise.all(sizes.map((bytes) => commit.add(() => list.append(String(bytes)), { bytes })));
+  assert.equal(list.kept, [['60', '60'], ['10', '200'], ['10']]);
+});
+
 group('a call that is refused fails alone', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 10, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, { maxBatch: 10, maxBytes: 100, maxPending: 100 });
   const refused = (): never => {
     throw new MeshError('wrong_state', 'no');
   };
@@ -60,7 +68,7 @@ group('a call that is refused fails alone', async () => {
 
 group('a call that breaks takes nothing of the others with it', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 10, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, { maxBatch: 10, maxBytes: 100, maxPending: 100 });
   const broken = (): never => {
     list.append('half');
     throw new Error('broken');
@@ -72,7 +80,7 @@ group('a call that breaks takes nothing of the others with it', async () => {
 
 group('a commit that fails fails all of its calls and none of the next', async () => {
   const list = listTransactions({ commit: 1 });
-  const commit = new GroupCommit(list.transactions, { maxBatch: 2, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, { maxBatch: 2, maxBytes: 100, maxPending: 100 });
   const committed: string[] = [];
   const jobs = ['a', 'b', 'c'].map((text) =>
     refusal(commit.add(() => list.append(text), { committed: (value) => void committed.push(value) })),
@@ -84,7 +92,7 @@ group('a commit that fails fails all of its calls and none of the next', async (
 
 group('what follows a commit happens in order, before anybody is answered', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 10, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, { maxBatch: 10, maxBytes: 100, maxPending: 100 });
   const seen: string[] = [];
   const add = (text: string) =>
     commit.add(() => text, { committed: () => void seen.push(text) }).then(() => seen.push(`${text} answered`));
@@ -94,14 +102,14 @@ group('what follows a commit happens in order, before anybody is answered', asyn
 
 group('more calls than may wait are refused as busy', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 2, maxPending: 3 });
+  const commit = new GroupCommit(list.transactions, { maxBatch: 2, maxBytes: 100, maxPending: 3 });
   const codes = await Promise.all(Array.from({ length: 5 }, () => refusal(commit.add(() => list.append('x')))));
   assert.equal(codes, ['ok', 'ok', 'ok', 'busy', 'busy']);
 });
 
 group('closing finishes what was asked for', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 2, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, { maxBatch: 2, maxBytes: 100, maxPending: 100 });
   const jobs = Array.from({ length: 5 }, (_, n) => refusal(commit.add(() => list.append(String(n)))));
   commit.close();
   assert.equal(await Promise.all([...jobs, refusal(commit.add(() => list.append('late')))]), [
