@@ -3,14 +3,14 @@
  * belongs into one transaction.
  */
 
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { type TaskStatus, taskStatuses } from '../mesh/task.ts';
 import { columnOf, fields } from './sqlite-schema.ts';
 import type { NewTask, Totals } from './store.ts';
 import { sequenceOf } from './task-ids.ts';
 import type { RowPatch, StoredTask, TaskRow } from './task-row.ts';
 
-const allColumns = fields.map((field) => `tasks.${columnOf[field]} AS ${field}`).join(', ');
+const allColumns = fields.map((field) => columnOf[field]).join(', ');
 
 /** The queries that hand out, promote and prune; a test reads their plans. */
 export const queueQueries = {
@@ -27,15 +27,31 @@ export const queueQueries = {
 
 type MutableTotals = { counts: Record<TaskStatus, number>; tasks: number; bytes: number };
 
+interface Update {
+  readonly names: readonly (keyof RowPatch)[];
+  readonly statement: StatementSync;
+}
+
+/** Rows are read as arrays and made into objects here: the objects that SQLite's binding makes are slow to copy. */
+function rowFrom(values: readonly SQLOutputValue[]): TaskRow {
+  const row: Record<string, SQLOutputValue> = {};
+  for (let column = 0; column < fields.length; column++) row[fields[column] as string] = values[column] ?? null;
+  return row as unknown as TaskRow;
+}
+
 export class QueueTables {
   readonly #database: DatabaseSync;
   /** Bounded: the texts are made from a fixed set of queries and of patches' shapes. */
   readonly #statements = new Map<string, StatementSync>();
+  readonly #updates = new Map<string, Update>();
+  readonly #rowBySequence: StatementSync;
   #totals: MutableTotals;
   #kept: MutableTotals;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
+    this.#rowBySequence = database.prepare(`SELECT ${allColumns} FROM tasks WHERE seq = ?`);
+    this.#rowBySequence.setReturnArrays(true);
     this.#totals = this.#countAll();
     this.#kept = this.#totals;
   }
@@ -78,12 +94,8 @@ export class QueueTables {
     const sequence = sequenceOf(before.id);
     const resultBytes = result === undefined ? 0 : Buffer.byteLength(result);
     const written = resultBytes === 0 ? patch : { ...patch, storedBytes: before.storedBytes + resultBytes };
-    const names = Object.keys(written) as (keyof typeof written)[];
-    const sets = names.map((field) => `${columnOf[field]} = ?`).join(', ');
-    this.#prepared(`UPDATE tasks SET ${sets} WHERE seq = ?`).run(
-      ...names.map((field): SQLInputValue => written[field] ?? null),
-      sequence,
-    );
+    const { statement, names } = this.#update(written);
+    statement.run(...names.map((field): SQLInputValue => written[field] ?? null), sequence);
     if (result !== undefined) this.#prepared('INSERT INTO results (seq, json) VALUES (?, ?)').run(sequence, result);
     const after = { ...before, ...written };
     this.#totals.counts[before.status]--;
@@ -105,7 +117,8 @@ export class QueueTables {
   row(sequence: number): TaskRow | undefined {
     // A number from outside may be larger than any that was ever given out.
     if (!Number.isSafeInteger(sequence)) return undefined;
-    return this.#prepared(`SELECT ${allColumns} FROM tasks WHERE seq = ?`).get(sequence) as TaskRow | undefined;
+    const values = this.#rowBySequence.get(sequence) as unknown as SQLOutputValue[] | undefined;
+    return values === undefined ? undefined : rowFrom(values);
   }
 
   rowOf(id: string): TaskRow | undefined {
@@ -173,6 +186,7 @@ export class QueueTables {
 
   close(): void {
     this.#statements.clear();
+    this.#updates.clear();
     this.#database.close();
   }
 
@@ -195,6 +209,18 @@ export class QueueTables {
       totals.bytes += Number(found.bytes);
     }
     return totals;
+  }
+
+  /** The statement for a patch of this shape; there are about as many shapes as verbs. */
+  #update(patch: RowPatch): Update {
+    const names = Object.keys(patch) as (keyof RowPatch)[];
+    const shape = names.join();
+    const known = this.#updates.get(shape);
+    if (known !== undefined) return known;
+    const sets = names.map((field) => `${columnOf[field]} = ?`).join(', ');
+    const update = { names, statement: this.#database.prepare(`UPDATE tasks SET ${sets} WHERE seq = ?`) };
+    this.#updates.set(shape, update);
+    return update;
   }
 
   #prepared(text: string): StatementSync {

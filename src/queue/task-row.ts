@@ -67,7 +67,6 @@ export type RowPatch = Partial<
     | 'idempotencyKey'
     | 'workHash'
     | 'createdAtMs'
-    | 'storedBytes'
   >
 >;
 
