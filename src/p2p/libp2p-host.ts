@@ -19,6 +19,7 @@ import { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import { isLoopback } from './addresses.ts';
 import { libp2pLogger } from './libp2p-logger.ts';
+import { withoutLockChannel } from './lock-channel.ts';
 import { meshName } from './mesh-key.ts';
 
 export type Host = Libp2p<{ identify: Identify; ping: Ping }>;
@@ -36,10 +37,17 @@ export interface HostOptions {
 /** Streams of all protocols that one connection may hold open: the carriage's, and identify's and ping's short ones. */
 const maxStreamsPerConnection = 64;
 
+/**
+ * Connecting to one address, a handshake, a negotiation, in milliseconds. On Deno, libp2p's time limits keep a process alive
+ * until they are over, even when what they limit has long ended; so this is also how long one lingers after `stop`.
+ */
+const longestStepMs = 5_000;
+
 /** Builds the host; it does not listen before `startHost`. */
-export function buildHost(options: HostOptions): Promise<Host> {
+export async function buildHost(options: HostOptions): Promise<Host> {
   const { limits, meshKey } = options;
-  return createLibp2p({
+  const stepMs = Math.min(longestStepMs, limits.dialDeadlineMs);
+  const host = await createLibp2p({
     start: false,
     privateKey: options.privateKey,
     nodeInfo: { name: 'taskmesh', version },
@@ -56,15 +64,16 @@ export function buildHost(options: HostOptions): Promise<Host> {
     ],
     ...(meshKey ? { connectionProtector: preSharedKey({ psk: meshKey }) } : {}),
     peerDiscovery: options.mdns ? [mdnsFor(meshKey, options.onFoundByMdns)] : [],
-    services: { identify: identify(), ping: ping() },
+    services: { identify: identify(), ping: ping({ timeout: stepMs }) },
     logger: libp2pLogger(),
     connectionManager: {
       maxConnections: limits.maxConnections,
       connectionCloseTimeout: 500,
       dialTimeout: limits.dialDeadlineMs,
-      inboundUpgradeTimeout: limits.dialDeadlineMs,
-      inboundStreamProtocolNegotiationTimeout: limits.dialDeadlineMs,
-      outboundStreamProtocolNegotiationTimeout: limits.dialDeadlineMs,
+      addressDialTimeout: stepMs,
+      inboundUpgradeTimeout: stepMs,
+      inboundStreamProtocolNegotiationTimeout: stepMs,
+      outboundStreamProtocolNegotiationTimeout: stepMs,
       // The default of 5 new connections a second per host refuses several nodes on one machine that start together.
       inboundConnectionThreshold: limits.maxConnections,
       maxIncomingPendingConnections: 64,
@@ -72,6 +81,8 @@ export function buildHost(options: HostOptions): Promise<Host> {
       reconnectRetries: 0,
     },
   });
+  await withoutLockChannel(() => host.peerStore.has(host.peerId));
+  return host;
 }
 
 /**

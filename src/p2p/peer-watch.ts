@@ -10,7 +10,7 @@ import type { Host } from './libp2p-host.ts';
 import type { PeerBook } from './peer-book.ts';
 
 /** How long the first measured round trip to a peer may take, in milliseconds. */
-const pingDeadlineMs = 5_000;
+const pingDeadlineMs = 3_000;
 
 export interface PeerWatchOptions {
   host: Host;
