@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
+import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import denoConfig from '../../deno.json' with { type: 'json' };
@@ -85,7 +86,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const endOnce = (signal: NodeJS.Signals): Promise<{ code: number | null; tookMs: number }> => {
     const from = performance.now();
     stopped ??= exited.then((code) => ({ code, tookMs: performance.now() - from }));
-    child.kill(signal);
+    // Deno's `child.kill` would report the signal as the cause of the end, whatever the exit code was.
+    if (child.pid !== undefined && child.exitCode === null) process.kill(child.pid, signal);
     return stopped;
   };
   const service: Service = {
