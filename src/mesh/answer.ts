@@ -3,7 +3,7 @@
  */
 
 import { z } from 'zod';
-import { errorCodes, type Failure, MeshError, toMeshError } from './errors.ts';
+import { type Failure, MeshError, toMeshError } from './errors.ts';
 import type { CallOptions, Mesh } from './mesh.ts';
 import { type OperationName, operationEntry, operationOfTool } from './operations.ts';
 
@@ -30,7 +30,7 @@ export function outputOf(answer: Answer): Record<string, unknown> {
 
 export const failure = z.object({
   ok: z.literal(false),
-  error: z.enum(errorCodes).describe('Stable code.'),
+  error: z.string().describe('Stable code, such as task_not_found.'),
   message: z.string().describe('What happened, why, and what to do next.'),
   retryable: z.boolean().describe('Whether the same call may succeed later.'),
   details: z.record(z.string(), z.unknown()).optional(),
@@ -44,9 +44,13 @@ export function inputJsonSchema(name: OperationName): JsonSchema {
   return z.toJSONSchema(operationEntry(name).input, { io: 'input' }) as JsonSchema;
 }
 
-/** JSON Schema of a tool's whole answer: success or failure, told apart by `ok`. */
+/** JSON Schema of a tool's whole answer: success or failure, told apart by `ok`. A newer node may answer further fields. */
 export function answerJsonSchema(name: OperationName): JsonSchema {
   const success = operationEntry(name).output.extend({ ok: z.literal(true) });
-  const { $schema, ...either } = z.toJSONSchema(z.union([success, failure])) as Record<string, unknown>;
+  const { $schema, ...either } = z.toJSONSchema(z.union([success, failure]), {
+    override({ jsonSchema }) {
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+    },
+  }) as Record<string, unknown>;
   return { $schema, type: 'object', ...either };
 }

@@ -123,7 +123,7 @@ export const wait = operation({
   title: 'Wait for a task',
   summary: 'Wait until a task is finished, and show its result.',
   description:
-    'Waits until the task is completed, failed or cancelled, or until timeout_s is over, and answers it. done is false when the time was over first: ' +
+    'Waits until the task is completed, failed or cancelled, or until timeout_s is over, and answers it with its result (not its payload). done is false when the time was over first: ' +
     'then call again. Progress of the worker is reported meanwhile to clients that ask for progress.',
   input: z.strictObject({ task_id: taskId, timeout_s: seconds(600).default(60), ...target }),
   output: z.object({ task, done: z.boolean().describe('Whether the task is finished.') }),
