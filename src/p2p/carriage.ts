@@ -8,6 +8,7 @@
  */
 
 import type { MeshError } from '../mesh/errors.ts';
+import type { BrokenFrame } from '../rpc/frames.ts';
 import type { RpcFailure } from '../rpc/message.ts';
 
 /** libp2p protocol id of the carriage. */
@@ -21,8 +22,6 @@ export const clientCapabilitiesKey = 'io.modelcontextprotocol/clientCapabilities
 
 /** JSON-RPC error code of a broken frame. */
 const brokenFrameCode = -32003;
-
-export type BrokenFrame = 'frame_too_large' | 'invalid_json' | 'invalid_message';
 
 /** The last message on a stream whose far side sent a broken frame; the short message is the wire's own word. */
 export function brokenFrameMessage(word: BrokenFrame, error: MeshError): RpcFailure {

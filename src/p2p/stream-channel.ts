@@ -12,9 +12,9 @@ import type { CancelTimer, Clock } from '../mesh/clock.ts';
 import { toMeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import type { Channel, ChannelEvents } from '../rpc/channel.ts';
+import { BrokenFrameError, type EncodedMessage, encodeFrames, encodeMessage, FrameReader } from '../rpc/frames.ts';
 import { kindOf, type RpcMessage } from '../rpc/message.ts';
 import { brokenFrameMessage } from './carriage.ts';
-import { BrokenFrameError, type EncodedMessage, encodeFrames, encodeMessage, FrameReader } from './frames.ts';
 
 /** How long a closed stream may take to hand over what was written before it is cut, in milliseconds. */
 const lingerMs = 1_000;

@@ -4,7 +4,9 @@
  */
 
 import { MeshError } from '../mesh/errors.ts';
-import type { BrokenFrame } from './carriage.ts';
+
+/** Why a stream of frames cannot go on, in the words that the wire between peers has for it. */
+export type BrokenFrame = 'frame_too_large' | 'invalid_json' | 'invalid_message';
 
 const headerBytes = 4;
 
@@ -100,7 +102,7 @@ export function encodeMessage(message: unknown, maxFrameBytes: number): EncodedM
   if (bytes <= maxFrameBytes) return { text, bytes };
   throw new MeshError(
     'payload_too_large',
-    `The message is ${bytes} bytes of JSON; one frame between peers holds ${maxFrameBytes}. Ask for less at once.`,
+    `The message is ${bytes} bytes of JSON; one frame holds ${maxFrameBytes}. Ask for less at once.`,
     { details: { bytes, max_bytes: maxFrameBytes } },
   );
 }
