@@ -15,6 +15,8 @@ export interface Node extends RunningMesh {
   readonly peerId: string;
   /** Multiaddrs at which the node listens, from `start` on. */
   readonly addresses: string[];
+  /** How many carriage streams are open with which peer: one each, unless both sides opened one at the same moment. */
+  carriageStreams(): Record<string, number>;
 }
 
 /**
@@ -42,6 +44,7 @@ export function createNode(options: NodeOptions, dependencies: NodeDependencies 
     get addresses() {
       return open?.addresses() ?? [];
     },
+    carriageStreams: () => open?.carriageStreams() ?? {},
     async start() {
       if (opening !== undefined || stopped !== undefined) {
         throw new MeshError('wrong_state', 'The node was started before; make a new one.');

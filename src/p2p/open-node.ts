@@ -56,6 +56,7 @@ export interface OpenNodeOptions {
 export interface OpenNode extends Pick<UncheckedMesh, 'call'> {
   readonly peerId: string;
   addresses(): string[];
+  carriageStreams(): Record<string, number>;
   close(): Promise<void>;
 }
 
@@ -158,6 +159,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
   return {
     peerId,
     addresses,
+    carriageStreams: () => links.counts(),
     call: (name, input, callOptions) => router.call(name, input, callOptions),
     async close() {
       await open.disposeAsync();

@@ -42,13 +42,13 @@ export class PeerClient {
   ): Promise<OperationOutput<Name>> {
     const { onProgress, onLate } = options;
     const params = { name: operationEntry(name).tool, arguments: withoutTarget(input), _meta: envelope };
-    const result = await this.#links.request(peer.peerId, peer.addresses, 'tools/call', params, {
+    const request = this.#links.request(peer.peerId, peer.addresses, 'tools/call', params, {
       deadlineMs: options.deadlineMs,
       signal: options.signal,
       onProgress: onProgress && (({ task }) => onProgress(task as TaskProgress)),
       onLate: onLate && ((late) => isSuccess(late) && onLate(outputOfResult<Name>(late))),
     });
-    return outputOfResult<Name>(result);
+    return outputOfResult<Name>(await request.catch(tooLarge));
   }
 }
 
@@ -56,6 +56,12 @@ export class PeerClient {
 function withoutTarget(input: Record<string, unknown>): Record<string, unknown> {
   const { remote_peer_id, remote_multiaddr, peer_id, ...rest } = input;
   return rest;
+}
+
+/** The endpoint says that the message could not be sent; the channel under it says why. */
+function tooLarge(error: unknown): never {
+  const cause = (error as { cause?: unknown }).cause;
+  throw cause instanceof MeshError && cause.code === 'payload_too_large' ? cause : error;
 }
 
 function isSuccess(result: unknown): boolean {

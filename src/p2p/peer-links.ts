@@ -43,14 +43,17 @@ export class PeerLinks {
     this.#options = options;
   }
 
-  /** Streams that are open with a peer, whoever opened them. */
-  countOf(peerId: string): number {
-    return this.#links.get(peerId)?.length ?? 0;
+  /** Streams that are open with each peer, whoever opened them. */
+  counts(): Record<string, number> {
+    return Object.fromEntries([...this.#links].map(([peerId, links]) => [peerId, links.length]));
   }
 
   /** Takes over a stream that the peer opened; one too many is cut. */
   accept(peerId: string, stream: Stream): void {
-    if (this.#closing.signal.aborted || this.countOf(peerId) >= this.#options.limits.maxStreamsPerPeer) {
+    if (
+      this.#closing.signal.aborted ||
+      (this.#links.get(peerId)?.length ?? 0) >= this.#options.limits.maxStreamsPerPeer
+    ) {
       stream.abort(new Error('too many streams of one peer'));
       return;
     }
