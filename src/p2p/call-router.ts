@@ -42,7 +42,8 @@ export class CallRouter {
     if (name === 'claim')
       return (await this.#claim(peer, input as CheckedInput<'claim'>, options)) as OperationOutput<Name>;
     if (peer === undefined) return this.#local(name, input, options);
-    const { signal, onProgress, deadlineMs = this.#deadlineOf(name, input) } = options;
+    const { signal, onProgress } = options;
+    const deadlineMs = patience(name, input, options.deadlineMs ?? this.#deadlineOf(name, input));
     return this.#options.client.call(peer, name, input, { deadlineMs, signal, onProgress });
   }
 
@@ -113,6 +114,12 @@ const troubles: ClaimTroubles = {
       error,
     }),
 };
+
+/** The time that `status` names is not for the far side to wait, but for this side to wait for it. */
+function patience(name: OperationName, input: Record<string, unknown>, deadlineMs: number): number {
+  const timeoutS = Number(input.timeout_s);
+  return name === 'status' && timeoutS > 0 ? Math.min(deadlineMs, timeoutS * 1000) : deadlineMs;
+}
 
 function ownerOf({ task_id }: ClaimedTask): Peer {
   return { peerId: task_id.slice(task_id.indexOf('@') + 1), addresses: [] };

@@ -3,6 +3,7 @@
  * The queue knows local ids; the outside sees ids that name their owner.
  */
 
+import { getLogger } from '@logtape/logtape';
 import type { Cache } from '../cache/cache.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { TaskProgress, UncheckedMesh } from '../mesh/mesh.ts';
@@ -12,6 +13,8 @@ import type { CallContext, Queue } from '../queue/queue.ts';
 import type { Network } from './network.ts';
 import type { StatusReport } from './status.ts';
 import type { ToolRegistry } from './tools.ts';
+
+const log = getLogger(['taskmesh', 'p2p']);
 
 export interface LocalParts {
   peerId: string;
@@ -46,8 +49,16 @@ export class LocalOperations {
   /** The operations in the name of one caller: leases belong to it. Has no events. */
   inTheNameOf(caller: string): UncheckedMesh {
     return {
-      call: (name, input, options = {}) =>
-        this.call(name, input, { caller, signal: options.signal, onProgress: options.onProgress }),
+      call: async (name, input, options = {}) => {
+        try {
+          return await this.call(name, input, { caller, signal: options.signal, onProgress: options.onProgress });
+        } catch (error) {
+          // The peer is told no more than that something failed; why is for this node's operator.
+          if (!(error instanceof MeshError))
+            log.error('{name} failed for peer {caller}: {error}', { name, caller, error });
+          throw error;
+        }
+      },
       subscribe: () => () => {},
     };
   }

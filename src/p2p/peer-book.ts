@@ -6,10 +6,11 @@ import type { discoveryMethods } from '../mesh/operations/peers.ts';
 
 export type DiscoveryMethod = (typeof discoveryMethods)[number];
 
-/** Peers that are remembered; the longest known and not connected goes first. */
+/** Peers that are remembered; of those that are not connected, the longest known is forgotten first. */
 const maxPeers = 1_000;
 
 interface Entry {
+  connected: boolean;
   readonly foundBy: Set<DiscoveryMethod>;
   speaksCarriage: boolean;
   latencyMs: number | null;
@@ -20,6 +21,10 @@ export class PeerBook {
 
   found(peerId: string, method: DiscoveryMethod): void {
     this.#entry(peerId).foundBy.add(method);
+  }
+
+  connected(peerId: string, connected: boolean): void {
+    this.#entry(peerId).connected = connected;
   }
 
   identified(peerId: string, speaksCarriage: boolean): void {
@@ -34,10 +39,6 @@ export class PeerBook {
     return [...(this.#entries.get(peerId)?.foundBy ?? [])];
   }
 
-  foundByMethod(method: DiscoveryMethod): string[] {
-    return [...this.#entries].filter(([, { foundBy }]) => foundBy.has(method)).map(([peerId]) => peerId);
-  }
-
   speaksCarriage(peerId: string): boolean {
     return this.#entries.get(peerId)?.speaksCarriage ?? false;
   }
@@ -49,11 +50,18 @@ export class PeerBook {
   #entry(peerId: string): Entry {
     let entry = this.#entries.get(peerId);
     if (entry === undefined) {
-      entry = { foundBy: new Set(), speaksCarriage: false, latencyMs: null };
+      entry = { connected: false, foundBy: new Set(), speaksCarriage: false, latencyMs: null };
+      if (this.#entries.size >= maxPeers) this.#forgetOne();
       this.#entries.set(peerId, entry);
-      const [oldest] = this.#entries.keys();
-      if (this.#entries.size > maxPeers && oldest !== undefined) this.#entries.delete(oldest);
     }
     return entry;
+  }
+
+  #forgetOne(): void {
+    for (const [peerId, { connected }] of this.#entries) {
+      if (connected) continue;
+      this.#entries.delete(peerId);
+      return;
+    }
   }
 }

@@ -64,6 +64,7 @@ export class PeerWatch implements Disposable {
     const peerId = detail.toString();
     const multiaddr = connection?.remoteAddr.toString() ?? '';
     this.#connected.set(peerId, multiaddr);
+    this.#options.book.connected(peerId, true);
     this.#options.emit({ type: 'peer', peer_id: peerId, connected: true, multiaddr });
   };
 
@@ -71,6 +72,7 @@ export class PeerWatch implements Disposable {
     const peerId = detail.toString();
     const multiaddr = this.#connected.get(peerId) ?? '';
     this.#connected.delete(peerId);
+    this.#options.book.connected(peerId, false);
     this.#options.onLost(peerId);
     this.#options.emit({ type: 'peer', peer_id: peerId, connected: false, multiaddr });
   };

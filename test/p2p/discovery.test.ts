@@ -7,8 +7,8 @@ import { eventOf, startNode, until } from './support.ts';
 
 const discovery = suite('discovery');
 
-discovery('a node finds another one by its announce file, and says so', async () => {
-  await using b = await startNode();
+discovery('a node finds another one by its announce file, prefers TCP, and says how it went', async () => {
+  await using b = await startNode({ listen: ['/ip4/127.0.0.1/tcp/0/ws', '/ip4/127.0.0.1/tcp/0'] });
   await using a = await startNode({ bootstrap: [`${b.folder}/announce.json`] });
   const { peers, attempts } = await a.mesh.call('discover', {});
   assert.equal(peers, [b.peerId]);

@@ -64,9 +64,12 @@ loss('a program that accepts connections and says nothing is peer_unreachable wi
   try {
     const { port } = mute.address() as { port: number };
     const address = `/ip4/127.0.0.1/tcp/${port}/p2p/${a.peerId.slice(0, -1)}${a.peerId.endsWith('a') ? 'b' : 'a'}`;
+    const task_id = '0'.repeat(32);
     const startedMs = performance.now();
-    const error = await failureOf(a.mesh.call('status', { remote_multiaddr: address }, { deadlineMs: 300 }));
+    const error = await failureOf(a.mesh.call('get', { task_id, remote_multiaddr: address }, { deadlineMs: 300 }));
     assert.is(error.code, 'peer_unreachable');
+    const status = await failureOf(a.mesh.call('status', { remote_multiaddr: address, timeout_s: 0.3 }));
+    assert.is(status.code, 'peer_unreachable', 'status waits no longer than it is told to');
     assert.ok(performance.now() - startedMs < 2_000);
   } finally {
     for (const socket of sockets) socket.destroy();
@@ -111,10 +114,10 @@ loss('with a mesh key, nodes of the mesh connect, and strangers and nodes of oth
   await using stranger = await rawHost([]);
   assert.is((await friend.mesh.call('status', { remote_multiaddr: a.address })).peer_id, a.peerId);
   for (const node of [other, keyless]) {
-    const error = await failureOf(node.mesh.call('status', { remote_multiaddr: a.address }, { deadlineMs: 3_000 }));
+    const error = await failureOf(node.mesh.call('status', { remote_multiaddr: a.address }, { deadlineMs: 1_000 }));
     assert.is(error.code, 'peer_unreachable');
   }
-  const signal = AbortSignal.timeout(3_000);
+  const signal = AbortSignal.timeout(1_000);
   assert.is(
     await stranger.dial(multiaddr(a.address), { signal }).then(
       () => 'in',

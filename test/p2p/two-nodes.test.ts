@@ -212,4 +212,16 @@ two('peers are listed with direction, agent, latency and how they were found', a
   assert.is(peer?.addresses[0], b.address);
 });
 
+two('events tell of the own tasks, by their full ids, in order', async ({ a, b }) => {
+  const seen: string[] = [];
+  const end = b.mesh.subscribe((event) => {
+    if (event.type === 'task' && event.task_type === 'watched') seen.push(`${event.task_id} ${event.status}`);
+  });
+  const { task_id } = await a.mesh.call('submit', { task_type: 'watched', remote_peer_id: b.peerId });
+  const { task } = await a.mesh.call('claim', { supported_task_types: ['watched'] });
+  await a.mesh.call('complete', { task_id, fence: task?.fence ?? 0 });
+  end();
+  assert.equal(seen, [`${task_id} queued`, `${task_id} running`, `${task_id} completed`]);
+});
+
 two.run();
