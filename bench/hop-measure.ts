@@ -5,7 +5,8 @@
 
 import process from 'node:process';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { workerMesh } from '../src/bridge/worker-mesh.ts';
+import { SupervisedMesh } from '../src/bridge/supervised-mesh.ts';
+import { workerWay } from '../src/bridge/worker-way.ts';
 
 /** What is measured: asks once, resolves when the answer is there. */
 type Ask = () => Promise<unknown>;
@@ -38,10 +39,8 @@ function openFloor(): { ask: Ask; close(): Promise<unknown> } {
 }
 
 async function openBridge(): Promise<{ ask: Ask; close(): Promise<unknown> }> {
-  const mesh = workerMesh({
-    node: {},
-    logLevel: 'fatal',
-    main: new URL('./far-side/no-op-main.ts', import.meta.url),
+  const way = workerWay({ node: {}, logLevel: 'fatal', main: new URL('./far-side/no-op-main.ts', import.meta.url) });
+  const mesh = new SupervisedMesh(way, {
     onDown(cause) {
       throw cause;
     },

@@ -9,6 +9,7 @@ import type { Settings } from '../src/config/settings.ts';
 import { configureLogs } from '../src/logs.ts';
 import { runtime, version } from '../src/mesh/build.ts';
 import { checked } from '../src/mesh/checked.ts';
+import type { BridgeHealth } from '../src/mesh/health.ts';
 import type { Mesh } from '../src/mesh/mesh.ts';
 import { createApp } from '../src/server/app.ts';
 import { type Listener, listen } from '../src/server/listen.ts';
@@ -24,17 +25,18 @@ const graceMs = 1_000;
 export async function serve(settings: Settings, print: (text: string) => void): Promise<number> {
   await configureLogs(settings.logLevel);
   const ended = Promise.withResolvers<number>();
-  let ready = false;
 
   const mesh = await openMesh({
     layout: settings.layout,
     node: nodeOptions(settings),
     logLevel: settings.logLevel,
     onDown(cause) {
-      ready = false;
-      log.fatal('The P2P thread ended: {cause}. The service stops, so that whoever supervises it starts it anew.', {
-        cause,
-      });
+      log.fatal(
+        'The P2P side ended too often: {cause}. The service stops, so that whoever supervises it starts it anew.',
+        {
+          cause,
+        },
+      );
       ended.resolve(1);
     },
   });
@@ -47,18 +49,21 @@ export async function serve(settings: Settings, print: (text: string) => void): 
       version,
       allowedHosts: settings.allowedHosts,
       allowedOrigins: settings.allowedOrigins,
-      ready: () => (ready ? { ready: true } : { ready: false, reason: 'the P2P node is not running' }),
+      ready: () => readiness(mesh.health()),
     });
     listener = await listen(app, { host: settings.host, port: settings.port });
-    ready = true;
     print(await banner(face, settings, listener.url));
     return await ended.promise;
   } finally {
-    ready = false;
     await listener?.close({ graceMs });
     await mesh.stop();
     unhook();
   }
+}
+
+function readiness({ state, last_error }: BridgeHealth): { ready: boolean; reason?: string } {
+  if (state === 'up') return { ready: true };
+  return { ready: false, reason: `the P2P side is ${state}${last_error === null ? '' : ` (${last_error})`}` };
 }
 
 async function banner(mesh: Mesh, settings: Settings, url: string): Promise<string> {

@@ -24,7 +24,7 @@ export interface CreateMeshOptions {
   tools?: string;
   /** Where the P2P node runs. Default: `inline`, in this program's own event loop. */
   layout?: Layout;
-  /** Called when the node's thread ends although nobody stopped it; the mesh is of no use any more. */
+  /** Called when the node's thread ended again and again and is not started any more. */
   onDown?: (cause: Error) => void;
 }
 

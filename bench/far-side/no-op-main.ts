@@ -1,7 +1,7 @@
 /** The bridge's own far side with a node behind it that does nothing: what is measured is the bridge. Started by `hop-measure.ts`. */
 
 import { type MessagePort, workerData } from 'node:worker_threads';
-import { serveNode } from '../../src/bridge/far-side/host.ts';
+import { serveOwnNode } from '../../src/bridge/far-side/own-node.ts';
 import { messagePortChannel } from '../../src/bridge/message-port-channel.ts';
 import type { RunningMesh } from '../../src/mesh/mesh.ts';
 
@@ -14,4 +14,4 @@ const noOp: RunningMesh = {
 };
 
 const { port } = workerData as { port: MessagePort };
-serveNode(messagePortChannel(port), () => noOp);
+serveOwnNode(messagePortChannel(port), () => noOp);

@@ -1,5 +1,6 @@
 /**
- * The near side of a bridge: a mesh whose calls cross a channel. It carries and does not check.
+ * The near side of a bridge: one connection to a far side, over whatever channel. It carries and does not check. The
+ * supervisor opens one for each life of the far side.
  */
 
 import { systemClock } from '../mesh/clock.ts';
@@ -10,26 +11,31 @@ import type { CheckedInput, OperationName, OperationOutput } from '../mesh/opera
 import type { Channel } from '../rpc/channel.ts';
 import { Endpoint } from '../rpc/endpoint.ts';
 import type { RpcParams } from '../rpc/message.ts';
-import { eventMethod, startMethod, stopMethod, subscribeMethod } from './control.ts';
-
-/** How long the node may take to start or to stop, in milliseconds. */
-export const lifeDeadlineMs = { start: 30_000, stop: 5_000 } as const;
+import { hello, verbs, type Welcome } from './protocol.ts';
 
 export interface NearSide extends Pick<UncheckedMesh, 'call'> {
-  /** Has the far side build and start its node. Rejects with the node's own error. */
-  start(options: unknown): Promise<void>;
-  /** Has the far side stop its node, then closes the channel. */
-  stop(): Promise<void>;
+  /** Agrees on the protocol; nothing else is answered before. Rejects with `protocol_mismatch` or `unauthorized`. */
+  hello(token?: string): Promise<Welcome>;
+  /** One of the verbs beside the operations. */
+  ask(verb: string, params: RpcParams, deadlineMs: number): Promise<unknown>;
   /** Turns the far side's events on or off. */
   watch(on: boolean): void;
-  /** Fails what is in flight and closes the channel. */
+  /** Calls that wait for their answer. */
+  readonly inFlight: number;
+  /** Fails what is in flight and closes the channel. Idempotent. */
   close(cause?: Error): void;
+}
+
+export interface NearSideOptions {
+  onEvent(event: MeshEvent): void;
+  /** The channel ended; what was in flight was failed before. */
+  onClosed?(cause?: Error): void;
+  limits?: Limits;
 }
 
 export function nearSide(
   channel: Channel,
-  onEvent: (event: MeshEvent) => void,
-  limits: Limits = defaultLimits,
+  { onEvent, onClosed = () => {}, limits = defaultLimits }: NearSideOptions,
 ): NearSide {
   const endpoint = new Endpoint(channel, {
     clock: systemClock,
@@ -38,24 +44,30 @@ export function nearSide(
     closedError: (cause) =>
       new MeshError(
         'mesh_down',
-        'The P2P side stopped before it answered; the work may or may not have been done. Look, then try again.',
+        'The P2P side ended or restarted before it answered; the work may or may not have been done. Look, then try again.',
         { cause },
       ),
-    async handle(method) {
-      throw new MeshError('unknown_operation', `The server side of the bridge answers nothing, ${method} included.`);
+    async handle(method, { events }) {
+      if (method !== verbs.events)
+        throw new MeshError('unknown_operation', `The server side of the bridge has no ${method}.`);
+      for (const event of events as MeshEvent[]) onEvent(event);
+      return {};
     },
-    onNotification(method, params) {
-      if (method === eventMethod) onEvent(params.event as MeshEvent);
-    },
+    onClosed,
   });
 
+  const ask = (verb: string, params: RpcParams, deadlineMs: number): Promise<unknown> =>
+    endpoint.request(verb, params, { deadlineMs });
+
   return {
-    async start(options) {
-      await endpoint.request(startMethod, { options }, { deadlineMs: lifeDeadlineMs.start });
+    hello: (token) => ask(verbs.hello, { ...hello(token) }, limits.callDeadlineMs) as Promise<Welcome>,
+    ask,
+    watch(on) {
+      // A far side that is gone has no events; whoever calls next hears why.
+      ask(verbs.subscribe, { on }, limits.callDeadlineMs).catch(() => {});
     },
-    async stop() {
-      if (!endpoint.closed) await endpoint.request(stopMethod, {}, { deadlineMs: lifeDeadlineMs.stop }).catch(() => {});
-      endpoint.close();
+    get inFlight() {
+      return endpoint.inFlight;
     },
     close: (cause) => endpoint.close(cause),
     call<Name extends OperationName>(name: Name, input: CheckedInput<Name>, options: CallOptions = {}) {
@@ -64,10 +76,6 @@ export function nearSide(
       return endpoint.request(name, { input }, { signal, deadlineMs, onProgress: heard }) as Promise<
         OperationOutput<Name>
       >;
-    },
-    watch(on) {
-      // A far side that is gone has no events; whoever calls next hears why.
-      endpoint.request(subscribeMethod, { on }, { deadlineMs: limits.callDeadlineMs }).catch(() => {});
     },
   };
 }

@@ -54,6 +54,10 @@ const kinds = {
   },
   cancelled: { retryable: true, summary: 'The caller gave up before the answer came.' },
   busy: { retryable: true, summary: 'As many calls are in flight as may be.' },
+  protocol_mismatch: {
+    retryable: false,
+    summary: 'The two sides of the bridge speak no common version of its protocol; one must be upgraded.',
+  },
   mesh_down: { retryable: true, summary: 'The P2P side has stopped or is restarting; calls in flight were failed.' },
   invalid_config: { retryable: false, summary: 'A setting has a value that cannot be used.' },
   address_in_use: { retryable: false, summary: 'Another program listens on the address.' },

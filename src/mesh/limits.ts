@@ -41,6 +41,8 @@ export interface Limits {
   readonly maxWaitMs: number;
   /** A call that says nothing about its deadline: own waiting time plus this, in milliseconds. */
   readonly callDeadlineMs: number;
+  /** Events that wait for one slow listener behind a bridge, before the older ones of a task or peer are left out. */
+  readonly maxPendingEvents: number;
   /** Calls in flight across one bridge or from one peer. */
   readonly maxInFlight: number;
   /** Answers and requests that wait for a slow reader, in bytes, before calls are refused as `busy`. */
@@ -99,6 +101,7 @@ export const defaultLimits: Limits = {
   maxCacheValueBytes: 1 * MiB,
   maxWaitMs: 600_000,
   callDeadlineMs: 30_000,
+  maxPendingEvents: 4_096,
   maxInFlight: 16_384,
   maxBufferedBytes: 64 * MiB,
   maxFrameBytes: 4 * MiB,

@@ -3,6 +3,7 @@
  * know where the P2P node runs: in this thread, in another one, or in another process.
  */
 
+import type { BridgeHealth } from './health.ts';
 import type { CheckedInput, OperationInput, OperationName, OperationOutput } from './operations.ts';
 import type { TaskStatus } from './task.ts';
 
@@ -44,7 +45,10 @@ export interface Mesh {
     input: OperationInput<Name>,
     options?: CallOptions,
   ): Promise<OperationOutput<Name>>;
-  /** Hands over events until the returned function is called. A slow listener misses none but must not throw. */
+  /**
+   * Hands over events, in order, until the returned function is called. A listener must not throw. When very many wait to
+   * cross to a slow listener's thread or process, the earlier ones of the same task or peer are left out, never the last.
+   */
   subscribe(listener: MeshListener): () => void;
 }
 
@@ -64,4 +68,10 @@ export interface RunningMesh extends UncheckedMesh, AsyncDisposable {
   start(): Promise<void>;
   /** Stops taking calls, ends what waits, closes everything. Idempotent. */
   stop(): Promise<void>;
+}
+
+/** What a bridge gives to an entrypoint: a running mesh that knows how its P2P side is. */
+export interface HostedMesh extends RunningMesh {
+  /** Cheap, and answered whatever state the P2P side is in. */
+  health(): BridgeHealth;
 }

@@ -1,32 +1,33 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { workerMesh } from '../../src/bridge/worker-mesh.ts';
+import { SupervisedMesh, type SupervisorOptions } from '../../src/bridge/supervised-mesh.ts';
+import { workerWay } from '../../src/bridge/worker-way.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
-import type { CallOptions, MeshEvent, RunningMesh } from '../../src/mesh/mesh.ts';
+import type { CallOptions, MeshEvent } from '../../src/mesh/mesh.ts';
 import { errorCode } from '../support/error-code.ts';
 
 const test = suite('worker layout');
 
 interface Bench extends AsyncDisposable {
-  mesh: RunningMesh;
-  /** Why the thread ended by itself. */
+  mesh: SupervisedMesh;
+  /** Why the thread was given up. */
   down: Promise<Error>;
   ask(key: string, value?: unknown, options?: CallOptions): Promise<{ value: unknown }>;
+  /** The same through an operation that must not be repeated. */
+  claim(key: string): Promise<unknown>;
 }
 
-async function open(node: { refuse?: boolean } = {}): Promise<Bench> {
+async function open(node: { refuse?: boolean } = {}, patience: SupervisorOptions['patience'] = {}): Promise<Bench> {
   const down = Promise.withResolvers<Error>();
-  const mesh = workerMesh({
-    node,
-    logLevel: 'fatal',
-    main: new URL('./far-side/scripted-main.ts', import.meta.url),
-    onDown: down.resolve,
-  });
+  const main = new URL('./far-side/scripted-main.ts', import.meta.url);
+  const way = workerWay({ node, logLevel: 'fatal', main });
+  const mesh = new SupervisedMesh(way, { onDown: down.resolve, patience });
   await mesh.start();
   return {
     mesh,
     down: down.promise,
     ask: (key, value, options) => mesh.call('cache_set', { key, value } as never, options) as never,
+    claim: (key) => mesh.call('claim', { key } as never),
     [Symbol.asyncDispose]: () => mesh.stop(),
   };
 }
@@ -123,11 +124,12 @@ test('a node that does not start says why, and no thread is left', async () => {
 
 for (const how of ['throw', 'exit']) {
   test(`a thread that ends by ${how} fails what is in flight at once, and is reported`, async () => {
-    const bench = await open();
-    const inFlight = Array.from({ length: 10 }, () => errorCode(bench.ask('wait')));
-    const fatal = errorCode(bench.ask(how));
+    const bench = await open({}, { maxRestarts: 0 });
+    const inFlight = Array.from({ length: 10 }, () => errorCode(bench.claim('wait')));
+    const fatal = errorCode(bench.claim(how));
     assert.equal(new Set(await Promise.all([...inFlight, fatal])), new Set(['mesh_down']));
     assert.instance(await bench.down, Error);
+    assert.is(bench.mesh.health().state, 'failed');
     assert.is(await errorCode(bench.ask('echo')), 'mesh_down');
     await bench.mesh.stop();
   });

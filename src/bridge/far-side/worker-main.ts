@@ -9,8 +9,8 @@ import { configureLogs } from '../../logs.ts';
 import type { NodeOptions } from '../../mesh/node-options.ts';
 import { createNode } from '../../p2p/node.ts';
 import { messagePortChannel } from '../message-port-channel.ts';
-import { serveNode } from './host.ts';
+import { serveOwnNode } from './own-node.ts';
 
 const { port, logLevel } = workerData as { port: MessagePort; logLevel: LogLevel };
 await configureLogs(logLevel);
-serveNode(messagePortChannel(port), (options) => createNode(options as NodeOptions));
+serveOwnNode(messagePortChannel(port), (options) => createNode(options as NodeOptions));

@@ -1,6 +1,7 @@
 /** The operations on nodes: status, who is there, how to get to them, and their tools. */
 
 import { z } from 'zod';
+import { bridgeHealth } from '../health.ts';
 import { operation, seconds, target, targetByPeerId } from '../operation.ts';
 
 const counts = z.object({
@@ -24,6 +25,9 @@ export const status = operation({
     runtime: z.object({ name: z.string(), version: z.string() }),
     layout: z.string().describe('Where the P2P node runs: inline, worker, process.'),
     addresses: z.array(z.string()).describe('Multiaddrs at which the node listens.'),
+    bridge: bridgeHealth
+      .optional()
+      .describe('How the P2P side of the asked program is. Only a node’s own answer has it.'),
     uptime_s: z.number(),
     connected_peers: z.int(),
     queue: counts,

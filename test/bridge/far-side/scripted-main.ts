@@ -2,7 +2,7 @@
 
 import process from 'node:process';
 import { type MessagePort, workerData } from 'node:worker_threads';
-import { serveNode } from '../../../src/bridge/far-side/host.ts';
+import { serveOwnNode } from '../../../src/bridge/far-side/own-node.ts';
 import { messagePortChannel } from '../../../src/bridge/message-port-channel.ts';
 import { MeshError } from '../../../src/mesh/errors.ts';
 import { Listeners } from '../../../src/mesh/listeners.ts';
@@ -56,7 +56,7 @@ async function act(input: { key: string; value?: unknown }, options: CallOptions
 }
 
 const { port } = workerData as { port: MessagePort };
-serveNode(messagePortChannel(port), (options): RunningMesh => {
+serveOwnNode(messagePortChannel(port), (options): RunningMesh => {
   const mesh: RunningMesh = {
     async start() {
       if ((options as { refuse?: boolean }).refuse) throw new MeshError('data_folder_locked', 'Another node holds it.');

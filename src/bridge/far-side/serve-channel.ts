@@ -1,0 +1,102 @@
+/**
+ * The far side of a bridge: answers one channel with a node. The same handler stands behind every way across, and several
+ * channels may share one node.
+ */
+
+import { timingSafeEqual } from 'node:crypto';
+import { version } from '../../mesh/build.ts';
+import { systemClock } from '../../mesh/clock.ts';
+import { MeshError } from '../../mesh/errors.ts';
+import { defaultLimits, type Limits } from '../../mesh/limits.ts';
+import type { CallOptions, UncheckedMesh } from '../../mesh/mesh.ts';
+import { isOperationName } from '../../mesh/operations.ts';
+import type { Channel } from '../../rpc/channel.ts';
+import { Endpoint } from '../../rpc/endpoint.ts';
+import type { IncomingCall } from '../../rpc/incoming-call.ts';
+import type { RpcParams } from '../../rpc/message.ts';
+import { agree, type Hello, type ProtocolRange, verbs, type Welcome } from '../protocol.ts';
+import { EventOutbox } from './event-outbox.ts';
+
+export interface ServeChannelOptions {
+  /** The node; undefined while there is none. */
+  node(): UncheckedMesh | undefined;
+  /** Where set, the hello must carry it. */
+  token?: string;
+  /** Verbs of this way alone, such as starting and stopping the node. */
+  control?: Readonly<Record<string, (params: RpcParams) => Promise<unknown>>>;
+  onClosed?(): void;
+  limits?: Limits;
+  /** For tests of what an older or newer build says. */
+  speaks?: ProtocolRange;
+}
+
+/** Serves until the channel ends, or until the endpoint is closed. */
+export function serveChannel(channel: Channel, options: ServeChannelOptions): Endpoint {
+  const { control = {}, token, limits = defaultLimits, speaks } = options;
+  let greeted = false;
+  let unsubscribe: (() => void) | undefined;
+
+  const greet = (params: RpcParams): Welcome => {
+    if (token !== undefined && !sameSecret(params.token, token)) {
+      throw new MeshError(
+        'unauthorized',
+        'The P2P service’s token is missing or wrong. Give the one in its token file (--p2p-token-file).',
+      );
+    }
+    const protocol = agree(params as Partial<Hello>, speaks);
+    greeted = true;
+    const { maxInFlight, maxBufferedBytes, maxFrameBytes } = limits;
+    return { protocol, build: version, limits: { maxInFlight, maxBufferedBytes, maxFrameBytes } };
+  };
+
+  const watch = (on: boolean): void => {
+    unsubscribe?.();
+    unsubscribe = undefined;
+    if (!on) return;
+    const outbox = new EventOutbox(limits.maxPendingEvents, (events, missed) =>
+      endpoint.request(verbs.events, { events, missed }, { deadlineMs: limits.callDeadlineMs }),
+    );
+    unsubscribe = running(options.node()).subscribe((event) => outbox.add(event));
+  };
+
+  const endpoint = new Endpoint(channel, {
+    clock: systemClock,
+    maxInFlight: limits.maxInFlight,
+    maxBufferedBytes: limits.maxBufferedBytes,
+    closedError: () => new MeshError('mesh_down', 'The server side of the bridge is gone.'),
+    async handle(method, params, call) {
+      if (method === verbs.hello) return greet(params);
+      if (!greeted) throw new MeshError('unauthorized', 'The bridge’s first message must be a hello.');
+      if (isOperationName(method)) return running(options.node()).call(method, params.input as never, optionsOf(call));
+      if (method === verbs.ping) return {};
+      if (method === verbs.subscribe) return watch(params.on === true);
+      const verb = control[method];
+      if (verb !== undefined) return verb(params);
+      throw new MeshError('unknown_operation', `The bridge has no operation ${method}.`);
+    },
+    onClosed() {
+      unsubscribe?.();
+      options.onClosed?.();
+    },
+  });
+  return endpoint;
+}
+
+function running(node: UncheckedMesh | undefined): UncheckedMesh {
+  if (node === undefined) throw new MeshError('mesh_down', 'The P2P node behind the bridge is not running yet.');
+  return node;
+}
+
+function optionsOf(call: IncomingCall): CallOptions {
+  const options: CallOptions = { signal: call.signal };
+  if (call.deadlineMs !== undefined) options.deadlineMs = call.deadlineMs;
+  if (call.wantsProgress) options.onProgress = (task) => call.progress({ task });
+  return options;
+}
+
+/** Takes the same time whatever the guess is. */
+function sameSecret(given: unknown, secret: string): boolean {
+  if (typeof given !== 'string') return false;
+  const [a, b] = [Buffer.from(given), Buffer.from(secret)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,276 @@
+/**
+ * A mesh whose node runs elsewhere and may end: keeps one far side alive, and carries calls to it.
+ *
+ * ```
+ * stopped ─start─▶ starting ──node listens──▶ up ◀──answers──┐
+ *                     │                       │ └─no answer─▶ unresponsive ─(too long, and ours)─▶ killed
+ *                     └─error──▶ (start rejects)              │
+ *                                          far side ends ─────┴─▶ restarting ──node listens──▶ up
+ *                                                                  │  (backoff, doubling)
+ *                                                                  └─too often──▶ failed (onDown)
+ * any ─stop─▶ stopped
+ * ```
+ * What was in flight when a far side ends fails at once with `mesh_down`; an idempotent operation is carried once more when
+ * the next far side is up and its deadline allows. What arrives meanwhile was sent nowhere and waits for a short while.
+ */
+
+import { getLogger } from '@logtape/logtape';
+import { type CancelTimer, type Clock, systemClock } from '../mesh/clock.ts';
+import { MeshError, toMeshError } from '../mesh/errors.ts';
+import type { BridgeHealth } from '../mesh/health.ts';
+import { Listeners } from '../mesh/listeners.ts';
+import type { CallOptions, HostedMesh, MeshListener } from '../mesh/mesh.ts';
+import type { CheckedInput, OperationName } from '../mesh/operations.ts';
+import { addHealth } from './add-health.ts';
+import type { FarSideLife, FarSideWay } from './far-side-life.ts';
+import { mayRepeat } from './may-repeat.ts';
+import { defaultPatience, type Patience } from './patience.ts';
+import { verbs } from './protocol.ts';
+
+const log = getLogger(['taskmesh', 'bridge']);
+
+export interface SupervisorOptions {
+  /** The far side ended too often, and is not started any more. */
+  onDown(cause: Error): void;
+  clock?: Clock;
+  random?: () => number;
+  patience?: Partial<Patience>;
+}
+
+export class SupervisedMesh implements HostedMesh {
+  readonly #way: FarSideWay;
+  readonly #onDown: (cause: Error) => void;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #patience: Patience;
+  readonly #listeners = new Listeners((wanted) => this.#life?.near.watch(wanted));
+  readonly #stopping = new AbortController();
+  #state: BridgeHealth['state'] = 'stopped';
+  #since: number;
+  #restarts = 0;
+  /** Restarts since the far side was last up for `calmMs`. */
+  #inARow = 0;
+  #lastError: string | null = null;
+  #life: FarSideLife | undefined;
+  /** Resolves when a far side is up again, or will never be; there while one is awaited. */
+  #awaited: PromiseWithResolvers<void> | undefined;
+  #waiting = 0;
+  #timers = new Set<CancelTimer>();
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    way: FarSideWay,
+    { onDown, clock = systemClock, random = Math.random, patience = {} }: SupervisorOptions,
+  ) {
+    this.#way = way;
+    this.#onDown = onDown;
+    this.#clock = clock;
+    this.#random = random;
+    this.#patience = { ...defaultPatience, ...patience };
+    this.#since = clock.nowMs();
+  }
+
+  health(): BridgeHealth {
+    return {
+      layout: this.#way.layout,
+      state: this.#state,
+      restarts: this.#restarts,
+      in_flight: this.#life?.near.inFlight ?? 0,
+      since: this.#since / 1000,
+      last_error: this.#lastError,
+    };
+  }
+
+  async start(): Promise<void> {
+    if (this.#state !== 'stopped' || this.#stopped) throw new MeshError('wrong_state', 'The mesh was started before.');
+    this.#turn('starting');
+    try {
+      this.#live(await this.#open());
+    } catch (error) {
+      this.#turn('stopped');
+      throw toMeshError(error);
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#end();
+    return this.#stopped;
+  }
+
+  async call<Name extends OperationName>(name: Name, input: CheckedInput<Name>, options: CallOptions = {}) {
+    const from = this.#clock.monotonicMs();
+    const left = (): CallOptions =>
+      options.deadlineMs === undefined
+        ? options
+        : { ...options, deadlineMs: Math.max(1, options.deadlineMs - (this.#clock.monotonicMs() - from)) };
+    const life = this.#life ?? (await this.#nextLife(options));
+    try {
+      return await this.#carry(life, name, input, life === this.#life && this.#waiting === 0 ? options : left());
+    } catch (error) {
+      if (!(error instanceof MeshError) || error.code !== 'mesh_down' || !mayRepeat(name, input)) throw error;
+      return await this.#carry(await this.#nextLife(left()), name, input, left());
+    }
+  }
+
+  subscribe(listener: MeshListener): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #carry<Name extends OperationName>(
+    life: FarSideLife,
+    name: Name,
+    input: CheckedInput<Name>,
+    options: CallOptions,
+  ) {
+    return addHealth(name, input, await life.near.call(name, input, options), () => this.health());
+  }
+
+  /** The far side that comes next. Rejects with `mesh_down` when it takes too long, or when too many wait. */
+  async #nextLife({ deadlineMs = Number.POSITIVE_INFINITY, signal }: CallOptions): Promise<FarSideLife> {
+    if (this.#life === undefined && this.#awaited !== undefined && this.#waiting < this.#patience.maxWaiting) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const cancelTimer = this.#clock.setTimer(Math.min(deadlineMs, this.#patience.restartMs), resolve);
+      const onAbort = (): void => resolve();
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiting++;
+      await Promise.race([promise, this.#awaited.promise]);
+      this.#waiting--;
+      cancelTimer();
+      signal?.removeEventListener('abort', onAbort);
+    }
+    if (signal?.aborted) throw new MeshError('cancelled', 'The call was cancelled by its caller.');
+    if (this.#life !== undefined) return this.#life;
+    const why = this.#lastError === null ? '' : ` Last error: ${this.#lastError}`;
+    throw new MeshError(
+      'mesh_down',
+      `The P2P side is ${this.#state}; nothing was sent to it. Try again in a moment.${why}`,
+    );
+  }
+
+  /** Opens a far side within the deadline for starting. */
+  async #open(): Promise<FarSideLife> {
+    const deadline = new AbortController();
+    const cancelTimer = this.#clock.setTimer(this.#patience.startMs, () =>
+      deadline.abort(new MeshError('timeout', `The P2P side did not start within ${this.#patience.startMs} ms.`)),
+    );
+    const signal = AbortSignal.any([this.#stopping.signal, deadline.signal]);
+    try {
+      return await this.#way.open({ onEvent: (event) => this.#listeners.emit(event) }, signal);
+    } finally {
+      cancelTimer();
+    }
+  }
+
+  #live(life: FarSideLife): void {
+    this.#life = life;
+    if (this.#listeners.size > 0) life.near.watch(true);
+    this.#turn('up');
+    this.#awaited?.resolve();
+    this.#awaited = undefined;
+    const cancelCalm = this.#after(this.#patience.calmMs, () => {
+      this.#inARow = 0;
+    });
+    const stopChecking = this.#check(life);
+    void life.ended.then((cause) => {
+      cancelCalm();
+      stopChecking();
+      if (this.#life === life) this.#lost(cause);
+    });
+  }
+
+  /** Asks the far side now and then whether it answers. Answers the function that ends it. */
+  #check(life: FarSideLife): () => void {
+    let cancelNext: CancelTimer = () => {};
+    let silentSince: number | undefined;
+    const { checkEveryMs, answerWithinMs, silentMs } = this.#patience;
+    const next = (): void => {
+      cancelNext = this.#after(checkEveryMs, () => void ask());
+    };
+    const ask = async (): Promise<void> => {
+      const from = this.#clock.monotonicMs();
+      const answered = await life.near.ask(verbs.ping, {}, answerWithinMs).then(
+        () => true,
+        (error: MeshError) => error.code !== 'timeout',
+      );
+      if (this.#life !== life) return;
+      if (answered) silentSince = undefined;
+      else silentSince ??= from;
+      this.#turn(answered ? 'up' : 'unresponsive');
+      if (this.#way.owned && silentSince !== undefined && this.#clock.monotonicMs() - silentSince >= silentMs) {
+        log.error('The P2P side has not answered for {silentMs} ms and is started anew', { silentMs });
+        await life.kill();
+      } else next();
+    };
+    next();
+    return () => cancelNext();
+  }
+
+  #lost(cause: Error): void {
+    this.#life = undefined;
+    this.#lastError = cause.message;
+    if (this.#stopped) return;
+    this.#awaited = Promise.withResolvers<void>();
+    log.warning('The P2P side ended: {why}', { why: cause.message });
+    this.#turn('restarting');
+    this.#restart(cause);
+  }
+
+  #restart(cause: Error): void {
+    const { firstBackoffMs, longestBackoffMs, maxRestarts } = this.#patience;
+    if (this.#way.owned && this.#inARow >= maxRestarts) {
+      this.#turn('failed');
+      this.#awaited?.resolve();
+      this.#onDown(cause);
+      return;
+    }
+    const backoffMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** this.#inARow) * (0.5 + this.#random() / 2);
+    this.#inARow++;
+    this.#after(backoffMs, async () => {
+      try {
+        const life = await this.#open();
+        this.#restarts++;
+        if (this.#stopped) await life.stop();
+        else this.#live(life);
+      } catch (error) {
+        if (this.#stopped) return;
+        this.#lastError = toMeshError(error).message;
+        log.warning('The P2P side did not start: {why}', { why: this.#lastError });
+        this.#restart(toMeshError(error));
+      }
+    });
+  }
+
+  async #end(): Promise<void> {
+    const life = this.#life;
+    this.#turn('stopped');
+    this.#stopping.abort(new MeshError('mesh_down', 'The mesh is being stopped.'));
+    for (const cancelTimer of this.#timers) cancelTimer();
+    this.#timers.clear();
+    await life?.stop();
+    this.#life = undefined;
+    this.#awaited?.resolve();
+  }
+
+  #turn(state: BridgeHealth['state']): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#since = this.#clock.nowMs();
+  }
+
+  /** A timer of this supervisor's own: all of them end with it. */
+  #after(delayMs: number, act: () => void): CancelTimer {
+    const cancelTimer = this.#clock.setTimer(delayMs, () => {
+      this.#timers.delete(cancelTimer);
+      act();
+    });
+    this.#timers.add(cancelTimer);
+    return () => {
+      this.#timers.delete(cancelTimer);
+      cancelTimer();
+    };
+  }
+}
