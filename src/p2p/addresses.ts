@@ -29,6 +29,17 @@ export function parsePeerId(text: string): PeerId {
   }
 }
 
+/** What every Ed25519 peer id looks like as text. */
+const usualPeerId = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
+
+/**
+ * The one way to write a peer id, for comparing; other ways (CIDs) are turned into it. Throws `invalid_peer_id`. Usual ids are
+ * not decoded, for every call passes here; the dialler decodes them.
+ */
+export function canonicalPeerId(text: string): string {
+  return usualPeerId.test(text) ? text : parsePeerId(text).toString();
+}
+
 /** An address that this node can dial: host, tcp, maybe ws, then the peer id. Throws `invalid_multiaddr`. */
 export function parseDialAddress(text: string): { peerId: string; address: Multiaddr } {
   const address = parse(text);

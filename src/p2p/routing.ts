@@ -5,7 +5,7 @@ import { MeshError } from '../mesh/errors.ts';
 import type { Target } from '../mesh/operation.ts';
 import { type OperationName, operationEntry } from '../mesh/operations.ts';
 import { splitTaskId } from '../mesh/task.ts';
-import { parseDialAddress, parsePeerId } from './addresses.ts';
+import { canonicalPeerId, parseDialAddress } from './addresses.ts';
 import type { Peer } from './peer-client.ts';
 
 /**
@@ -18,7 +18,7 @@ export function routeOf(name: OperationName, input: Record<string, unknown>, own
   const id = input.task_id;
   const owner = typeof id === 'string' ? splitTaskId(id).owner : undefined;
   if (target === undefined) {
-    return owner === undefined || owner === ownPeerId ? undefined : { peerId: checkedOwner(owner), addresses: [] };
+    return owner === undefined || owner === ownPeerId ? undefined : { peerId: canonicalPeerId(owner), addresses: [] };
   }
   if (owner !== undefined && owner !== target.peerId) {
     throw conflict(`the task id names its owner ${owner}, and the target is ${target.peerId}`);
@@ -34,7 +34,7 @@ export function targetOf({
 }: Partial<Target>): Peer | undefined {
   const addresses: Multiaddr[] = [];
   const named = new Set<string>();
-  for (const text of [remote_peer_id, peer_id]) if (text !== '') named.add(parsePeerId(text).toString());
+  for (const text of [remote_peer_id, peer_id]) if (text !== '') named.add(canonicalPeerId(text));
   if (remote_multiaddr !== '') {
     const { peerId, address } = parseDialAddress(remote_multiaddr);
     named.add(peerId);
@@ -44,10 +44,6 @@ export function targetOf({
   if (peerId === undefined) return undefined;
   if (other !== undefined) throw conflict(`the target fields name ${peerId} and ${other}`);
   return { peerId, addresses };
-}
-
-function checkedOwner(owner: string): string {
-  return parsePeerId(owner).toString();
 }
 
 function conflict(what: string): MeshError {

@@ -1,3 +1,4 @@
+import { peerIdFromString } from '@libp2p/peer-id';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TaskProgress } from '../../src/mesh/mesh.ts';
@@ -188,7 +189,10 @@ two('a call that names two different nodes, or a bad one, is refused', async ({ 
   const stranger = '12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8';
   assert.is(await codeOf(a.mesh.call('status', { remote_peer_id: stranger })), 'peer_not_found');
   assert.is(await codeOf(a.mesh.call('get', { task_id: task_id.replace(b.peerId, stranger) })), 'peer_not_found');
-  assert.is((await a.mesh.call('get', { task_id, remote_peer_id: b.peerId })).task.task_id, task_id);
+  const unlike = `12D3KooW${'z'.repeat(44)}`;
+  assert.is(await codeOf(a.mesh.call('status', { remote_peer_id: unlike })), 'invalid_peer_id');
+  const asCid = peerIdFromString(b.peerId).toCID().toString();
+  assert.is((await a.mesh.call('get', { task_id, remote_peer_id: asCid })).task.task_id, task_id);
   assert.is((await a.mesh.call('status', { remote_peer_id: a.peerId })).peer_id, a.peerId);
   await b.mesh.call('cancel', { task_id });
 });
