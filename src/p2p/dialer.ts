@@ -33,6 +33,7 @@ export async function openCarriage(
   peerId: string,
   addresses: readonly Multiaddr[],
   signal: AbortSignal,
+  again = false,
 ): Promise<Stream> {
   const connection = await dial(host, peerId, addresses, signal);
   try {
@@ -45,6 +46,9 @@ export async function openCarriage(
         { cause, details: { peer_id: peerId } },
       );
     }
+    // The connection may have been one whose end had not been noticed yet; then a new one is worth a try.
+    if (connection.status !== 'open' && !again && !signal.aborted)
+      return openCarriage(host, peerId, addresses, signal, true);
     throw dialError(peerId, cause as Error);
   }
 }

@@ -106,6 +106,7 @@ export async function startHost(host: Host, listen: readonly Multiaddr[]): Promi
     await host.start();
   } catch (cause) {
     const text = String((cause as Error).message);
+    const reason = /\bE[A-Z]{4,}\b[^\n]*/.exec(text)?.[0] ?? text.split('\n')[0];
     const addresses = listen.join(', ');
     if (/EADDRINUSE|AddrInUse|address already in use/i.test(text)) {
       throw new MeshError(
@@ -116,7 +117,7 @@ export async function startHost(host: Host, listen: readonly Multiaddr[]): Promi
     }
     throw new MeshError(
       'invalid_multiaddr',
-      `This machine cannot listen on one of ${addresses}: ${text.split('\n')[0]} Check --p2p-listen.`,
+      `This machine cannot listen on one of ${addresses}: ${reason}. Check --p2p-listen.`,
       { cause, details: { listen: listen.map(String) } },
     );
   }

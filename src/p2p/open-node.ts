@@ -3,7 +3,6 @@
  * cannot be opened, what was opened before it is closed again.
  */
 
-import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { getLogger } from '@logtape/logtape';
@@ -33,6 +32,7 @@ import { PeerClient } from './peer-client.ts';
 import { PeerHandlers } from './peer-handlers.ts';
 import { PeerLinks } from './peer-links.ts';
 import { PeerWatch } from './peer-watch.ts';
+import { closeFolder } from './private-file.ts';
 import { Keeper } from './reconnect.ts';
 import { StatusReport } from './status.ts';
 import { loadTools } from './tools.ts';
@@ -68,7 +68,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
 
   await using opened = new AsyncDisposableStack();
   opened.use(lockDataFolder(options.dataFolder));
-  await chmod(options.dataFolder, 0o700);
+  await closeFolder(options.dataFolder);
   const meshKey = await meshKeyOf(options);
   refuseStrangers(listen, meshKey);
   const privateKey = await loadIdentity(file('node.key'));

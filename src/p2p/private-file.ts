@@ -1,7 +1,8 @@
-/** Reading and writing files that only their owner may see: keys. */
+/** Files that only their owner may see: keys, and the folder that they are in. They throw only `MeshError`s. */
 
 import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import process from 'node:process';
+import { MeshError } from '../mesh/errors.ts';
 
 /** The file's bytes, or undefined when there is none. Takes rights of others away when there are any. */
 export async function readPrivateFile(path: string): Promise<Uint8Array | undefined> {
@@ -11,7 +12,7 @@ export async function readPrivateFile(path: string): Promise<Uint8Array | undefi
     return bytes;
   } catch (error) {
     if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
-    throw error;
+    throw notUsable(path, error);
   }
 }
 
@@ -28,7 +29,24 @@ export async function writePrivateFile(path: string, bytes: Uint8Array): Promise
     }
     await rename(draft, path);
   } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
+    await rm(draft, { force: true }).catch(() => {});
+    throw notUsable(path, error);
   }
+}
+
+/** Takes rights of others on the folder away. */
+export async function closeFolder(path: string): Promise<void> {
+  try {
+    if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o700);
+  } catch (error) {
+    throw notUsable(path, error);
+  }
+}
+
+function notUsable(path: string, cause: unknown): MeshError {
+  return new MeshError(
+    'storage_failed',
+    `${path} cannot be used: ${(cause as Error).message}. It must belong to the user who runs the node.`,
+    { cause, retryable: false },
+  );
 }

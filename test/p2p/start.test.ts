@@ -100,6 +100,14 @@ start('listening beyond loopback needs a mesh key', async () => {
   await using _node = await startNode({ dataFolder: folder.path, listen });
 });
 
+start('an address that this machine does not have is refused with the reason', async () => {
+  await using folder = await tempFolder();
+  await makeMeshKey(folder.file('mesh.key'));
+  const error = await failureOf(createNode(optionsIn(folder.path, { listen: ['/ip4/192.0.2.1/tcp/0'] })).start());
+  assert.is(error.code, 'invalid_multiaddr');
+  assert.match(error.message, /192\.0\.2\.1/);
+});
+
 start('a mesh key that is named and missing, or damaged, is refused', async () => {
   await using folder = await tempFolder();
   const options = optionsIn(folder.path, { meshKeyFile: folder.file('other.key') });
