@@ -79,6 +79,8 @@ export interface Limits {
   readonly httpKeepAliveMs: number;
   /** A connection on which no byte moves for this long is cut, in milliseconds; waiting streams send a comment every 15 s. */
   readonly httpStallMs: number;
+  /** How long one reading of the metrics waits for the mesh, in milliseconds; scrapers give up after 10 s. */
+  readonly metricsDeadlineMs: number;
 }
 
 const KiB = 1024;
@@ -119,4 +121,5 @@ export const defaultLimits: Limits = {
   maxHttpConnections: 2_000,
   httpKeepAliveMs: 5_000,
   httpStallMs: 60_000,
+  metricsDeadlineMs: 1_000,
 };

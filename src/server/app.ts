@@ -1,16 +1,18 @@
 /**
- * The HTTP application: guards, health and MCP over one `Mesh`. Made by the entrypoints and served by `listen`. It starts and
+ * The HTTP application: guards, health, metrics and MCP over one `Mesh`. Made by the entrypoints and served by `listen`. It starts and
  * stops nothing of the mesh.
  */
 
 import { getLogger } from '@logtape/logtape';
 import { Hono } from 'hono';
 import { type Clock, systemClock } from '../mesh/clock.ts';
+import type { BridgeHealth } from '../mesh/health.ts';
 import { defaultLimits, type Limits } from '../mesh/limits.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import { corsForAllowed, hostGuard, originGuard } from './guards.ts';
 import { healthRoutes, type Readiness } from './health.ts';
 import { McpEndpoint } from './mcp-endpoint.ts';
+import { Metrics } from './metrics.ts';
 
 const log = getLogger(['taskmesh', 'server']);
 
@@ -24,6 +26,8 @@ export interface AppOptions {
   readonly limits?: Partial<Limits>;
   /** Whether the mesh can serve calls; asked by `/readyz`, so it must be cheap. */
   ready(): Readiness;
+  /** How the bridge to the node is, for `/metrics`; must be cheap. */
+  health?(): BridgeHealth;
   readonly clock?: Clock;
 }
 
@@ -34,6 +38,8 @@ export interface App {
   readonly limits: Limits;
   /** MCP sessions that are open now. */
   readonly sessions: number;
+  /** Whoever serves the app says how its open connections are counted. */
+  countConnections(count: () => number): void;
   /** Before the end: open streams end, new sessions are refused, calls in flight go on. */
   drain(): void;
   /** Ends all sessions; calls in flight are aborted. Idempotent. */
@@ -47,11 +53,22 @@ export const mcpPath = '/mcp';
 export function createApp(mesh: Mesh, options: AppOptions): App {
   const { version, allowedHosts = [], allowedOrigins = [], clock = systemClock } = options;
   const limits: Limits = { ...defaultLimits, ...options.limits };
-  const endpoint = new McpEndpoint({ mesh, version, limits, clock });
+  let connections = (): number => 0;
+  const metrics: Metrics = new Metrics({
+    mesh,
+    version,
+    clock,
+    deadlineMs: limits.metricsDeadlineMs,
+    sessions: () => endpoint.sessions.size,
+    connections: () => connections(),
+    ...(options.health === undefined ? {} : { health: options.health.bind(options) }),
+  });
+  const endpoint = new McpEndpoint({ mesh, version, limits, clock, calls: metrics.calls });
   const hono = new Hono();
   hono.use(hostGuard(allowedHosts), originGuard(allowedOrigins));
   if (allowedOrigins.length > 0) hono.use(corsForAllowed(allowedOrigins));
   hono.route('/', healthRoutes({ version, ready: () => options.ready() }));
+  hono.route('/', metrics.routes());
   hono.all(mcpPath, (context) => endpoint.handle(context.req.raw));
   hono.notFound((context) =>
     context.json({ ok: false, error: 'not_found', message: `There is nothing here. MCP is at ${mcpPath}.` }, 404),
@@ -67,7 +84,13 @@ export function createApp(mesh: Mesh, options: AppOptions): App {
     get sessions() {
       return endpoint.sessions.size;
     },
+    countConnections(count) {
+      connections = count;
+    },
     drain: () => endpoint.drain(),
-    close: () => endpoint.close(),
+    close() {
+      metrics.close();
+      return endpoint.close();
+    },
   };
 }

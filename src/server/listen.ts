@@ -51,6 +51,7 @@ export async function listen(app: App, options: ListenOptions): Promise<Listener
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
+  app.countConnections(() => sockets.size);
   const answers = new Map<ServerResponse, Socket>();
   server.on('request', ({ socket }, outgoing: ServerResponse) => {
     answers.set(outgoing, socket);

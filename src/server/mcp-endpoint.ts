@@ -14,6 +14,7 @@ import type { Clock } from '../mesh/clock.ts';
 import type { Limits } from '../mesh/limits.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import { BodyBudget, readJsonBody } from './body.ts';
+import type { CallMetrics } from './call-metrics.ts';
 import { refuse, rpcCodes, stopping } from './json-rpc.ts';
 import { mcpServerFactory } from './mcp-server.ts';
 import { asksForProgress, ProgressFlow } from './progress.ts';
@@ -34,6 +35,8 @@ export interface McpEndpointOptions {
   readonly version: string;
   readonly limits: Limits;
   readonly clock: Clock;
+  /** Is told of each call of a tool. */
+  readonly calls: CallMetrics;
 }
 
 export class McpEndpoint {
@@ -46,11 +49,11 @@ export class McpEndpoint {
   readonly #flows = new WeakMap<Request, ProgressFlow>();
 
   constructor(options: McpEndpointOptions) {
-    const { mesh, version, limits, clock } = options;
+    const { mesh, version, limits, clock, calls } = options;
     this.#limits = limits;
     this.#budget = new BodyBudget(Math.max(limits.maxBufferedBytes, limits.maxBodyBytes));
     const flowOf = (request: Request | undefined): ProgressFlow | undefined => request && this.#flows.get(request);
-    const newServer = mcpServerFactory({ mesh, version, flowOf });
+    const newServer = mcpServerFactory({ mesh, version, calls, flowOf });
     const onerror = (error: Error): void => log.debug('MCP: {message}', { message: error.message });
     this.#prompt = createMcpHandler(newServer, { legacy: 'reject', onerror });
     this.#streaming = createMcpHandler(newServer, { legacy: 'reject', onerror, responseMode: 'sse' });

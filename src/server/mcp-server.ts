@@ -17,6 +17,7 @@ import { answerTool } from '../mesh/answer.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { CallOptions, Mesh } from '../mesh/mesh.ts';
 import { operationOfTool } from '../mesh/operations.ts';
+import type { CallMetrics } from './call-metrics.ts';
 import { instructions } from './instructions.ts';
 import { type ProgressFlow, progressNotifier } from './progress.ts';
 import { tools } from './tools.ts';
@@ -30,6 +31,8 @@ export interface McpServerSources {
   readonly mesh: Mesh;
   /** taskmesh's own version. */
   readonly version: string;
+  /** Is told of each call of a tool. */
+  readonly calls: CallMetrics;
   /** The flow of the response that answers a request; undefined when it did not ask for progress. */
   flowOf(request: Request | undefined): ProgressFlow | undefined;
 }
@@ -51,14 +54,14 @@ export function mcpServerFactory(sources: McpServerSources): () => Server {
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor: all tools are on the first page.');
     });
     server.setRequestHandler('tools/call', (request, context) =>
-      callTool(mesh, request.params, context, sources.flowOf(context.http?.req)),
+      callTool({ mesh, calls: sources.calls }, request.params, context, sources.flowOf(context.http?.req)),
     );
     return server;
   };
 }
 
 async function callTool(
-  mesh: Mesh,
+  { mesh, calls }: Pick<McpServerSources, 'mesh' | 'calls'>,
   params: { name: string; arguments?: Record<string, unknown> | undefined },
   context: ServerContext,
   flow: ProgressFlow | undefined,
@@ -81,7 +84,9 @@ async function callTool(
         sent.catch(() => {});
       });
   }
+  const endCall = calls.begin(params.name);
   const answer = await answerTool(mesh, params.name, params.arguments, options);
+  endCall(answer);
   if (token !== undefined) flow?.forget(token);
   return {
     content: [{ type: 'text', text: JSON.stringify(answer) }],
