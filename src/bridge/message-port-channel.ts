@@ -10,6 +10,7 @@ import { MeshError } from '../mesh/errors.ts';
 import type { Channel, ChannelEvents } from '../rpc/channel.ts';
 import { failureOf } from '../rpc/errors.ts';
 import type { RpcMessage } from '../rpc/message.ts';
+import { pack, unpack } from './packed.ts';
 
 export function messagePortChannel(port: MessagePort): Channel {
   let events: ChannelEvents | undefined;
@@ -21,7 +22,7 @@ export function messagePortChannel(port: MessagePort): Channel {
     outbox = [];
     if (batch.length === 0 || closed) return;
     try {
-      port.postMessage(batch);
+      port.postMessage(pack(batch));
     } catch {
       // One message of the batch cannot be cloned: the others must not suffer from it.
       for (const message of batch) postAlone(message);
@@ -30,7 +31,7 @@ export function messagePortChannel(port: MessagePort): Channel {
 
   const postAlone = (message: RpcMessage): void => {
     try {
-      port.postMessage([message]);
+      port.postMessage(pack([message]));
     } catch (cause) {
       if (!('id' in message) || message.id === null) return;
       const what = 'The data cannot cross the thread boundary: it holds something that is not plain data.';
@@ -39,7 +40,7 @@ export function messagePortChannel(port: MessagePort): Channel {
         events?.message({ jsonrpc: '2.0', id: message.id, error });
       } else {
         const error = failureOf(new MeshError('internal_error', what, { cause }));
-        port.postMessage([{ jsonrpc: '2.0', id: message.id, error }]);
+        port.postMessage(pack([{ jsonrpc: '2.0', id: message.id, error }]));
       }
     }
   };
@@ -55,10 +56,7 @@ export function messagePortChannel(port: MessagePort): Channel {
     open(handlers) {
       events = handlers;
       const receiver = port as unknown as { onmessage: (event: { data: unknown }) => void };
-      receiver.onmessage = ({ data }) => {
-        if (!Array.isArray(data)) return handlers.message(data);
-        for (const message of data) handlers.message(message);
-      };
+      receiver.onmessage = ({ data }) => unpack(data, handlers.message);
       port.on('close', () => end());
       port.start();
     },
