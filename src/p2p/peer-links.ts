@@ -33,10 +33,15 @@ interface Link {
   ending: boolean;
 }
 
+interface Opening {
+  readonly link: Promise<Link>;
+  readonly addresses: ReadonlySet<string>;
+}
+
 export class PeerLinks {
   readonly #options: PeerLinksOptions;
   readonly #links = new Map<string, Link[]>();
-  readonly #opening = new Map<string, Promise<Link>>();
+  readonly #opening = new Map<string, Opening>();
   readonly #closing = new AbortController();
 
   constructor(options: PeerLinksOptions) {
@@ -93,21 +98,25 @@ export class PeerLinks {
   #best(peerId: string): Link | undefined {
     let best: Link | undefined;
     for (const link of this.#links.get(peerId) ?? [])
-      if (!link.ending && (best === undefined || link.openedBy < best.openedBy)) best = link;
+      if (!link.ending && !link.endpoint.closed && (best === undefined || link.openedBy < best.openedBy)) best = link;
     return best;
   }
 
   /** One opening per peer at a time; it lives as long as a dial may, however many wait for it. */
   #open(peerId: string, addresses: readonly Multiaddr[]): Promise<Link> {
     const running = this.#opening.get(peerId);
-    if (running !== undefined) return running;
+    if (running !== undefined) {
+      const nothingNew = addresses.every((address) => running.addresses.has(address.toString()));
+      // Who knows another address must not fail because the ones that were known before lead nowhere.
+      return nothingNew ? running.link : running.link.catch(() => this.#open(peerId, addresses));
+    }
     const { clock, limits, localPeerId } = this.#options;
     const opening = withDeadline(
       { clock, deadlineMs: limits.dialDeadlineMs, signal: this.#closing.signal },
       async (signal) => this.#add(peerId, localPeerId, await this.#options.openStream(peerId, addresses, signal)),
       () => unreachable(peerId, `it could not be connected to within ${limits.dialDeadlineMs} ms`),
     ).finally(() => this.#opening.delete(peerId));
-    this.#opening.set(peerId, opening);
+    this.#opening.set(peerId, { link: opening, addresses: new Set(addresses.map(String)) });
     // Whoever waits hears of a failure; nobody may be left.
     opening.catch(() => {});
     return opening;

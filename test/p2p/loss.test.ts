@@ -87,6 +87,17 @@ loss('many requests that need the same peer at once share one dial', async () =>
   assert.equal(b.node.carriageStreams(), { [a.peerId]: 1 });
 });
 
+loss('who names a good address does not suffer from another caller’s bad one', async () => {
+  await using a = await startNode();
+  const dead = await startNode();
+  await dead[Symbol.asyncDispose]();
+  await using b = await startNode();
+  const bad = dead.address.replace(dead.peerId, b.peerId);
+  const calls = [bad, b.address, bad].map((remote_multiaddr) => a.mesh.call('status', { remote_multiaddr }));
+  const [, good] = await Promise.allSettled(calls);
+  assert.is(good?.status, 'fulfilled');
+});
+
 loss('both sides may open at the same moment: both are served, and never by more streams than two', async () => {
   await using a = await startNode();
   await using b = await startNode();
