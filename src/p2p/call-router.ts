@@ -28,6 +28,7 @@ export interface CallRouterOptions {
 
 export class CallRouter {
   readonly #options: CallRouterOptions;
+  #claims = 0;
 
   constructor(options: CallRouterOptions) {
     this.#options = options;
@@ -88,14 +89,20 @@ export class CallRouter {
               waitMs,
               signal: stop,
               own,
-              peers: () =>
-                this.#options.watch.meshPeers().map((id) => this.#source({ peerId: id, addresses: [] }, input)),
+              peers: () => this.#peersInTurn().map((id) => this.#source({ peerId: id, addresses: [] }, input)),
               onPeer: (joined) =>
                 this.#options.watch.onMeshPeer((id) => joined(this.#source({ peerId: id, addresses: [] }, input))),
             }),
       () => lateError('claim', deadlineMs),
     );
     return { task };
+  }
+
+  /** Each claim begins with another peer, so that none is drained, and none asked, more than the others. */
+  #peersInTurn(): string[] {
+    const ids = this.#options.watch.meshPeers();
+    const from = ids.length === 0 ? 0 : this.#claims++ % ids.length;
+    return [...ids.slice(from), ...ids.slice(0, from)];
   }
 
   #source(peer: Peer, input: CheckedInput<'claim'>): ClaimSource {

@@ -7,6 +7,7 @@ import { type Answer, outputOf } from '../mesh/answer.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { TaskProgress } from '../mesh/mesh.ts';
 import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../mesh/operations.ts';
+import { progressOf } from '../mesh/progress.ts';
 import { clientCapabilitiesKey, mcpRevision, protocolVersionKey } from './carriage.ts';
 import type { PeerLinks } from './peer-links.ts';
 
@@ -42,26 +43,24 @@ export class PeerClient {
   ): Promise<OperationOutput<Name>> {
     const { onProgress, onLate } = options;
     const params = { name: operationEntry(name).tool, arguments: withoutTarget(input), _meta: envelope };
-    const request = this.#links.request(peer.peerId, peer.addresses, 'tools/call', params, {
+    const result = await this.#links.request(peer.peerId, peer.addresses, 'tools/call', params, {
       deadlineMs: options.deadlineMs,
       signal: options.signal,
-      onProgress: onProgress && (({ task }) => onProgress(task as TaskProgress)),
+      onProgress: onProgress && ((said) => hear(progressOf(said), onProgress)),
       onLate: onLate && ((late) => isSuccess(late) && onLate(outputOfResult<Name>(late))),
     });
-    return outputOfResult<Name>(await request.catch(tooLarge));
+    return outputOfResult<Name>(result);
   }
+}
+
+function hear(progress: TaskProgress | undefined, onProgress: (progress: TaskProgress) => void): void {
+  if (progress !== undefined) onProgress(progress);
 }
 
 /** The peer serves the call itself, so it must not be told a target. */
 function withoutTarget(input: Record<string, unknown>): Record<string, unknown> {
   const { remote_peer_id, remote_multiaddr, peer_id, ...rest } = input;
   return rest;
-}
-
-/** The endpoint says that the message could not be sent; the channel under it says why. */
-function tooLarge(error: unknown): never {
-  const cause = (error as { cause?: unknown }).cause;
-  throw cause instanceof MeshError && cause.code === 'payload_too_large' ? cause : error;
 }
 
 function isSuccess(result: unknown): boolean {

@@ -3,13 +3,15 @@
  * here and served from this node only; it is never handed on to another one.
  */
 
-import { type Answer, answerJsonSchema, answerTool, inputJsonSchema } from '../mesh/answer.ts';
+import { type Answer, answerTool } from '../mesh/answer.ts';
 import { version } from '../mesh/build.ts';
 import type { Clock } from '../mesh/clock.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import type { CallOptions, Mesh } from '../mesh/mesh.ts';
 import { type OperationName, operationEntry, operationNames, operationOfTool } from '../mesh/operations.ts';
+import { progressNotifier } from '../mesh/progress.ts';
+import { toolOf } from '../mesh/tool.ts';
 import type { Handler } from '../rpc/endpoint.ts';
 import type { IncomingCall } from '../rpc/incoming-call.ts';
 import type { RpcParams } from '../rpc/message.ts';
@@ -44,7 +46,7 @@ export function peerHandler(
         return toolResult(await callTool(mesh, params, call));
       case 'tools/list':
         checkEnvelope(params);
-        return { ...complete, ...cacheable, tools: listedTools() };
+        return { ...complete, ...cacheable, tools: remoteNames.map(toolOf) };
       case 'server/discover':
         return { ...complete, ...cacheable, ...discovery };
       default:
@@ -91,8 +93,8 @@ function optionsOf(name: OperationName, call: IncomingCall): CallOptions {
   if (operationEntry(name).waitMs !== undefined) options.signal = call.signal;
   if (call.deadlineMs !== undefined) options.deadlineMs = call.deadlineMs;
   if (call.wantsProgress) {
-    let count = 0;
-    options.onProgress = (task) => call.progress({ progress: ++count, task });
+    const paramsOf = progressNotifier();
+    options.onProgress = (progress) => call.progress(paramsOf(progress));
   }
   return options;
 }
@@ -100,26 +102,4 @@ function optionsOf(name: OperationName, call: IncomingCall): CallOptions {
 /** `content` stays empty: MCP wants the same data there once more as text, and between peers nobody reads it. */
 function toolResult(answer: Answer): Record<string, unknown> {
   return { ...complete, content: [], structuredContent: answer, isError: !answer.ok };
-}
-
-let listed: readonly Record<string, unknown>[] | undefined;
-
-/** Made at the first use: most peers never ask. */
-function listedTools(): readonly Record<string, unknown>[] {
-  listed ??= remoteNames.map((name) => {
-    const { tool, title, description, hints } = operationEntry(name);
-    return {
-      name: tool,
-      title,
-      description,
-      inputSchema: inputJsonSchema(name),
-      outputSchema: answerJsonSchema(name),
-      annotations: {
-        readOnlyHint: hints.readOnly,
-        destructiveHint: hints.destructive,
-        idempotentHint: hints.idempotent,
-      },
-    };
-  });
-  return listed;
 }

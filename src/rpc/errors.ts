@@ -1,20 +1,21 @@
 /** How a `MeshError` crosses as a JSON-RPC error and comes out as itself. */
 
-import { MeshError } from '../mesh/errors.ts';
+import { type ErrorCode, MeshError } from '../mesh/errors.ts';
 import { type RpcFailure, rpcCodes } from './message.ts';
 
-const ofStandardCode: ReadonlyMap<number, 'unknown_operation' | 'invalid_params' | 'invalid_message' | 'unauthorized'> =
-  new Map([
-    [rpcCodes.methodNotFound, 'unknown_operation'],
-    [rpcCodes.invalidParams, 'invalid_params'],
-    [rpcCodes.invalidRequest, 'invalid_message'],
-    [-32001, 'unauthorized'],
-  ]);
+const ofStandardCode: ReadonlyMap<number, ErrorCode> = new Map([
+  [rpcCodes.methodNotFound, 'unknown_operation'],
+  [rpcCodes.invalidParams, 'invalid_params'],
+  [rpcCodes.invalidRequest, 'invalid_message'],
+  [-32001, 'unauthorized'],
+  [rpcCodes.rateLimited, 'rate_limited'],
+]);
 
 const toStandardCode: Readonly<Record<string, number>> = {
   unknown_operation: rpcCodes.methodNotFound,
   invalid_params: rpcCodes.invalidParams,
   invalid_message: rpcCodes.invalidRequest,
+  rate_limited: rpcCodes.rateLimited,
 };
 
 /** The wire form; the structured failure rides in `data`. */

@@ -46,13 +46,14 @@ export const deadlineKey = 'taskmesh/deadlineMs';
 /** Key in `_meta`, from MCP: the caller wants progress; the value is the request's id. */
 export const progressTokenKey = 'progressToken';
 
-/** Error codes of JSON-RPC 2.0, section 5.1; -32000 carries a `Failure` of ours as `data`. */
+/** Error codes of JSON-RPC 2.0, section 5.1; -32000 carries a `Failure` of ours as `data`, -32010 is the carriage's own: over the quota. */
 export const rpcCodes = {
   invalidRequest: -32600,
   methodNotFound: -32601,
   invalidParams: -32602,
   internalError: -32603,
   meshError: -32000,
+  rateLimited: -32010,
 } as const;
 
 /** Sorts what came in. Answers undefined when it is no message of this protocol. */

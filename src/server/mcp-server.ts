@@ -17,9 +17,10 @@ import { answerTool } from '../mesh/answer.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { CallOptions, Mesh } from '../mesh/mesh.ts';
 import { operationOfTool } from '../mesh/operations.ts';
+import { progressNotifier } from '../mesh/progress.ts';
 import type { CallMetrics } from './call-metrics.ts';
 import { instructions } from './instructions.ts';
-import { type ProgressFlow, progressNotifier } from './progress.ts';
+import type { ProgressFlow } from './progress.ts';
 import { tools } from './tools.ts';
 
 const log = getLogger(['taskmesh', 'server']);
@@ -76,10 +77,13 @@ async function callTool(
   const options: CallOptions = { signal: context.mcpReq.signal };
   const token = context.mcpReq._meta?.progressToken;
   if (token !== undefined && flow !== undefined) {
-    const notificationOf = progressNotifier(token);
+    const paramsOf = progressNotifier();
     options.onProgress = (progress) =>
       flow.offer(token, () => {
-        const sent = context.mcpReq.notify({ method: 'notifications/progress', params: notificationOf(progress) });
+        const sent = context.mcpReq.notify({
+          method: 'notifications/progress',
+          params: { ...paramsOf(progress), progressToken: token },
+        });
         // The client went away; the call itself hears it by its signal.
         sent.catch(() => {});
       });

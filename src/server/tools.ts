@@ -3,34 +3,11 @@
  */
 
 import type { Tool } from '@modelcontextprotocol/server';
-import { answerJsonSchema, inputJsonSchema } from '../mesh/answer.ts';
-import { type OperationName, operationEntry, operationNames, operationOfTool } from '../mesh/operations.ts';
-
-/** What this operation reaches: other nodes (open world), or only the node that is asked. */
-function reachesOthers(name: OperationName): boolean {
-  const entry = operationEntry(name);
-  return entry.remote || entry.scope === 'peers:connect';
-}
-
-function toTool(name: OperationName): Tool {
-  const { tool, title, description, hints } = operationEntry(name);
-  return {
-    name: tool,
-    title,
-    description,
-    inputSchema: inputJsonSchema(name),
-    outputSchema: answerJsonSchema(name),
-    annotations: {
-      readOnlyHint: hints.readOnly,
-      destructiveHint: hints.destructive,
-      idempotentHint: hints.idempotent,
-      openWorldHint: reachesOthers(name),
-    },
-  };
-}
+import { operationEntry, operationNames, operationOfTool } from '../mesh/operations.ts';
+import { toolOf } from '../mesh/tool.ts';
 
 /** All tools, in the table's order. Nobody changes them. */
-export const tools: readonly Tool[] = operationNames.map(toTool);
+export const tools: readonly Tool[] = operationNames.map(toolOf);
 
 const defaultInputs = new Map(tools.map((tool) => [tool.name, defaultsOf(tool)]));
 

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ClaimedTask } from '../../src/mesh/task.ts';
-import { type ClaimSource, claimAnywhere, maxWaitingPeers } from '../../src/p2p/claim.ts';
+import { type ClaimSource, claimAnywhere, headStartMs, maxWaitingPeers } from '../../src/p2p/claim.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { failureOf, until } from './support.ts';
 
@@ -15,12 +15,18 @@ class HandQueue implements ClaimSource {
   answer: ((task: ClaimedTask | null) => void) | undefined;
   aborted = false;
   fails = false;
+  /** Never answers, as a stopped process does. */
+  frozen = false;
+  asked = 0;
 
   constructor(peerId: string) {
     this.peerId = peerId;
   }
 
   claim({ waitMs, signal }: { waitMs: number; signal: AbortSignal }): Promise<ClaimedTask | null> {
+    this.asked++;
+    if (this.frozen)
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('gave up'))));
     if (this.fails) return Promise.reject(new Error('gone'));
     if (waitMs === 0) return Promise.resolve(this.ready);
     return new Promise((resolve) => {
@@ -90,6 +96,41 @@ claims('a peer that fails does not keep the others from being asked', async () =
   first.fails = true;
   third.ready = task('third');
   assert.is((await claim(0))?.task_id, 'third');
+});
+
+claims('a peer that does not answer holds up neither the others, nor a task that comes to the own queue', async () => {
+  const { clock, own, peers, claim } = scene(3);
+  const [first, second, third] = peers as [HandQueue, HandQueue, HandQueue];
+  first.frozen = second.frozen = true;
+  third.ready = task('third');
+  const found = claim(0);
+  for (const peer of [first, second]) {
+    await until(() => peer.asked === 1);
+    clock.advance(headStartMs);
+  }
+  assert.is((await found)?.task_id, 'third');
+
+  third.ready = null;
+  const waited = claim(10_000);
+  for (const peer of [first, second]) {
+    await until(() => peer.asked === 2);
+    clock.advance(headStartMs);
+  }
+  await until(() => own.answer !== undefined);
+  own.answer?.(task('mine'));
+  assert.is((await waited)?.task_id, 'mine');
+});
+
+claims('a claim that does not wait still hears a slow peer', async () => {
+  const { clock, peers, claim } = scene(1);
+  const [slow] = peers as [HandQueue];
+  const answer = Promise.withResolvers<ClaimedTask>();
+  slow.claim = () => answer.promise;
+  const claimed = claim(0);
+  await until(() => clock.pendingTimers > 0);
+  clock.advance(headStartMs);
+  answer.resolve(task('slow'));
+  assert.is((await claimed)?.task_id, 'slow');
 });
 
 claims('who does not wait gets null when there is nothing', async () => {
