@@ -5,7 +5,15 @@
 
 import { MeshError } from '../mesh/errors.ts';
 import type { ClaimedTask } from '../mesh/task.ts';
-import type { ClaimSource } from './claim.ts';
+
+/** A queue that can be claimed from. Gives tasks back by itself when its claim was given up. */
+export interface ClaimSource {
+  readonly peerId: string;
+  /** Answers null when there was nothing within the time. */
+  claim(options: { waitMs: number; deadlineMs: number; signal: AbortSignal }): Promise<ClaimedTask | null>;
+  /** Gives a task back that nobody wants. Never rejects. */
+  giveBack(task: ClaimedTask): void;
+}
 
 export class ClaimRace {
   /** The task that won, or null. Rejects with `cancelled`, or with what the race failed with. */

@@ -10,7 +10,7 @@
 import type { Clock } from '../mesh/clock.ts';
 import { toMeshError } from '../mesh/errors.ts';
 import type { ClaimedTask } from '../mesh/task.ts';
-import { ClaimRace } from './claim-race.ts';
+import { ClaimRace, type ClaimSource } from './claim-race.ts';
 
 /** Queues asked at once while a claim waits, the own one not counted. */
 export const maxWaitingPeers = 16;
@@ -20,15 +20,6 @@ const probeMs = 2_000;
 
 /** After this the next peer is asked, although the one before has not answered, in milliseconds. */
 export const headStartMs = 100;
-
-/** A queue that can be claimed from. Gives tasks back by itself when its claim was given up. */
-export interface ClaimSource {
-  readonly peerId: string;
-  /** Answers null when there was nothing within the time. */
-  claim(options: { waitMs: number; deadlineMs: number; signal: AbortSignal }): Promise<ClaimedTask | null>;
-  /** Gives a task back that nobody wants. Never rejects. */
-  giveBack(task: ClaimedTask): void;
-}
 
 export interface ClaimOptions {
   clock: Clock;

@@ -3,7 +3,7 @@
 import type { MeshError } from '../mesh/errors.ts';
 import type { CheckedInput, OperationOutput } from '../mesh/operations.ts';
 import type { ClaimedTask } from '../mesh/task.ts';
-import type { ClaimSource } from './claim.ts';
+import type { ClaimSource } from './claim-race.ts';
 import type { LocalOperations } from './local-operations.ts';
 import type { Peer, PeerClient } from './peer-client.ts';
 

@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ClaimedTask } from '../../src/mesh/task.ts';
-import { type ClaimSource, claimAnywhere, headStartMs, maxWaitingPeers } from '../../src/p2p/claim.ts';
+import { claimAnywhere, headStartMs, maxWaitingPeers } from '../../src/p2p/claim.ts';
+import type { ClaimSource } from '../../src/p2p/claim-race.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { failureOf, until } from './support.ts';
 
