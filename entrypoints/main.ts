@@ -14,7 +14,7 @@ import { checked } from '../src/mesh/checked.ts';
 import type { Layout } from '../src/mesh/node-options.ts';
 import { scriptCommand } from '../src/work/program.ts';
 import { nodeOptions } from './node-options.ts';
-import { serve } from './serve.ts';
+import { processOptions } from './process-options.ts';
 import { onStopSignal } from './stop-signal.ts';
 
 /** What wins on each runtime: on Node the bridge keeps the server's loop free, on Deno the loop is shared. */
@@ -33,7 +33,9 @@ export async function main(...command: readonly string[]): Promise<void> {
     workerId: `${hostname()}-${process.pid}`,
     scriptCommand: scriptCommand(runtime.name, process.execPath),
     defaults: { layout: defaultLayout[runtime.name] },
-    serve,
+    // The P2P service needs no MCP server, and the other way round.
+    serve: async (settings, print) => (await import('./serve.ts')).serve(settings, print),
+    serveP2p: async (settings, print) => (await import('./serve-p2p.ts')).serveP2p(settings, print),
     joinMesh,
     onStopSignal,
   });
@@ -45,8 +47,14 @@ export async function main(...command: readonly string[]): Promise<void> {
 
 async function joinMesh(settings: Settings) {
   await configureLogs(settings.logLevel);
-  const node = nodeOptions(settings);
-  const mesh = await openMesh({ layout: settings.layout, node, logLevel: settings.logLevel, onDown: () => {} });
+  const { layout, logLevel } = settings;
+  const mesh = await openMesh({
+    layout,
+    node: nodeOptions(settings),
+    logLevel,
+    process: processOptions(settings),
+    onDown: () => {},
+  });
   await mesh.start();
   return { ...checked(mesh), [Symbol.asyncDispose]: () => mesh.stop() };
 }

@@ -14,6 +14,7 @@ import type { Mesh } from '../src/mesh/mesh.ts';
 import { createApp } from '../src/server/app.ts';
 import { type Listener, listen } from '../src/server/listen.ts';
 import { nodeOptions } from './node-options.ts';
+import { processOptions } from './process-options.ts';
 import { onStopSignal } from './stop-signal.ts';
 
 const log = getLogger(['taskmesh', 'service']);
@@ -30,6 +31,7 @@ export async function serve(settings: Settings, print: (text: string) => void): 
     layout: settings.layout,
     node: nodeOptions(settings),
     logLevel: settings.logLevel,
+    process: processOptions(settings),
     onDown(cause) {
       log.fatal(
         'The P2P side ended too often: {cause}. The service stops, so that whoever supervises it starts it anew.',

@@ -23,7 +23,14 @@ export interface CreateMeshOptions {
   /** Module of tools that the node offers to its peers. */
   tools?: string;
   /** Where the P2P node runs. Default: `inline`, in this program's own event loop. */
-  layout?: Layout;
+  layout?: Exclude<Layout, 'process'>;
+  /**
+   * A P2P service that runs already (`taskmesh p2p`), such as `unix:/run/taskmesh/p2p.sock`, in place of a node of this
+   * program's own; what is said of the node above is then the service's to decide.
+   */
+  service?: string;
+  /** File with that service's token, where it listens by HTTP. */
+  serviceTokenFile?: string;
   /** Called when the node's thread ended again and again and is not started any more. */
   onDown?: (cause: Error) => void;
 }
@@ -46,7 +53,8 @@ export type OwnMesh = Mesh & AsyncDisposable;
  */
 export async function createMesh(options: CreateMeshOptions = {}): Promise<OwnMesh> {
   const inner = await openMesh({
-    layout: options.layout ?? 'inline',
+    layout: options.service === undefined ? (options.layout ?? 'inline') : 'process',
+    process: { service: options.service, tokenFile: options.serviceTokenFile },
     logLevel: 'warning',
     onDown: options.onDown ?? (() => {}),
     node: {

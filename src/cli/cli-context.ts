@@ -33,11 +33,13 @@ export interface CliContext {
   readonly clock?: Clock;
   /** Runs a node and its MCP server until it is told to end; answers the exit code. */
   serve(settings: Settings, print: (text: string) => void): Promise<number>;
+  /** Runs a node that servers share until it is told to end; answers the exit code. */
+  serveP2p(settings: Settings, print: (text: string) => void): Promise<number>;
   /** Starts a node in this process for a command with `--join`. Disposing of it stops it. */
   joinMesh(settings: Settings): Promise<Mesh & AsyncDisposable>;
   /**
    * Calls `stop` when the user or the system asks the program to end (SIGINT, SIGTERM), until the returned function is
-   * called. `serve` hears signals by itself.
+   * called. `serve` and `serveP2p` hear signals by themselves.
    */
   onStopSignal(stop: () => void): () => void;
 }

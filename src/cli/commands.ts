@@ -4,6 +4,7 @@ import { type OperationName, operationNames } from '../mesh/operations.ts';
 import type { Command, Positional } from './command.ts';
 import { init } from './init.ts';
 import { callOperation, type OperationCommand, operationCommand } from './operation-command.ts';
+import { p2p } from './p2p.ts';
 import { serve } from './serve.ts';
 import { waitFor } from './wait.ts';
 import { work } from './work.ts';
@@ -146,6 +147,7 @@ const made: Readonly<Record<OperationName, Made>> = {
 /** All commands, in the order of the help. */
 export const commands: readonly Command[] = [
   serve,
+  p2p,
   init,
   work,
   ...operationNames.map((operation) => operationCommand({ operation, ...made[operation] })),

@@ -70,12 +70,16 @@ export function readSettings(sources: SettingsSources): Settings {
     );
   }
   const ownKeyFile = join(data, 'mesh.key');
+  const p2pService = value('p2p-service');
   const read: Settings = {
     data,
     config: file?.path,
     port,
     host,
-    layout: value('layout') ?? sources.defaults.layout,
+    layout: layoutFor(p2pService, value('layout'), sources.defaults.layout),
+    p2pService,
+    p2pTokenFile: value('p2p-token-file') ?? (p2pService?.startsWith('http:') ? join(data, 'p2p.token') : undefined),
+    rpcListen: value('rpc-listen') ?? [`unix:${join(data, 'p2p.sock')}`],
     p2pListen: value('p2p-listen') ?? ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'],
     bootstrap: value('bootstrap') ?? [],
     announceFile: value('announce-file') ?? join(data, 'announce.json'),
@@ -90,6 +94,18 @@ export function readSettings(sources: SettingsSources): Settings {
   };
   if (sources.purpose === 'node') refuseOpenDoor(read);
   return read;
+}
+
+/** A service of somebody else's is another process; every other layout would leave it unused. */
+function layoutFor(p2pService: string | undefined, asked: Layout | undefined, otherwise: Layout): Layout {
+  if (p2pService === undefined) return asked ?? otherwise;
+  if (asked === undefined || asked === 'process') return 'process';
+  throw new MeshError(
+    'invalid_config',
+    `With the layout ${asked} the server has a node of its own, and the P2P service ${p2pService} would be left unused. ` +
+      'Leave out --layout, or --p2p-service.',
+    { details: { setting: 'layout', value: asked } },
+  );
 }
 
 type Camel<Name extends string> = Name extends `${infer Head}-${infer Rest}`

@@ -6,6 +6,7 @@
 
 import { isAbsolute, join, resolve } from 'node:path';
 import { multiaddr } from '@multiformats/multiaddr';
+import { formatRpcAddress, maxSocketPathBytes, parseRpcAddress } from '../mesh/rpc-address.ts';
 
 export interface Setting {
   readonly kind: Kind;
@@ -21,7 +22,19 @@ export interface Setting {
   readonly choices?: readonly string[];
 }
 
-export type Kind = 'text' | 'path' | 'port' | 'host' | 'url' | 'choice' | 'switch' | 'list' | 'multiaddrs' | 'places';
+export type Kind =
+  | 'text'
+  | 'path'
+  | 'port'
+  | 'host'
+  | 'url'
+  | 'choice'
+  | 'switch'
+  | 'service'
+  | 'list'
+  | 'multiaddrs'
+  | 'places'
+  | 'services';
 
 export interface ReadContext {
   /** Relative paths start here: the working folder, or the config file's own folder. */
@@ -48,6 +61,8 @@ const switchWords: Readonly<Record<string, boolean>> = {
   0: false,
 };
 
+const serviceWords = `unix:/path (at most ${maxSocketPathBytes} bytes) or http://127.0.0.1:<port>`;
+
 const textKinds = {
   text: { allowed: 'text that is not empty', read: (text) => text },
   path: { allowed: 'a path', read: (text, context) => absolutePath(text, context) },
@@ -65,6 +80,7 @@ const textKinds = {
     read: (text, _context, setting) => (setting.choices?.includes(text) ? text : undefined),
   },
   switch: { allowed: 'on or off', read: (text) => switchWords[text.toLowerCase()] },
+  service: { allowed: serviceWords, read: (text, context) => rpcAddress(text, context) },
 } as const satisfies Partial<Record<Kind, KindEntry>>;
 
 /** Lists are read item by item. */
@@ -81,6 +97,7 @@ const listKinds = {
       return isMultiaddr(text) && /\/p2p\/[^/]+$/.test(text) ? text : undefined;
     },
   },
+  services: { allowed: serviceWords, read: (text, context) => rpcAddress(text, context) },
 } as const satisfies Partial<Record<Kind, KindEntry>>;
 
 /** Whether the setting holds several values. */
@@ -111,6 +128,14 @@ function kindEntry(setting: Setting): KindEntry {
 function absolutePath(text: string, { folder, home }: ReadContext): string {
   if (text === '~' || text.startsWith('~/')) return join(home, text.slice(1));
   return isAbsolute(text) ? text : resolve(folder, text);
+}
+
+/** With an absolute path. */
+function rpcAddress(text: string, context: ReadContext): string | undefined {
+  const address = parseRpcAddress(text);
+  if (address?.kind !== 'unix') return address && formatRpcAddress(address);
+  const path = absolutePath(address.path, context);
+  return Buffer.byteLength(path) <= maxSocketPathBytes ? formatRpcAddress({ kind: 'unix', path }) : undefined;
 }
 
 function isHttpUrl(text: string): boolean {

@@ -42,9 +42,30 @@ export const settings = {
   layout: {
     kind: 'choice',
     choices: layouts,
-    summary: 'Where the P2P node runs: in the server’s event loop, or in a worker thread.',
+    summary: 'Where the P2P node runs: in the server’s event loop, in a worker thread, or in a process of its own.',
     example: 'worker',
-    defaultText: 'worker on Node, inline on Deno',
+    defaultText: 'worker on Node, inline on Deno; process with --p2p-service',
+    audience: 'node',
+  },
+  'p2p-service': {
+    kind: 'service',
+    summary: 'A P2P service that runs already (taskmesh p2p), to be used instead of a node of the server’s own.',
+    example: 'unix:/run/taskmesh/p2p.sock',
+    defaultText: 'none: with the layout process, the server runs its own',
+    audience: 'node',
+  },
+  'p2p-token-file': {
+    kind: 'path',
+    summary: 'File with the token of that P2P service; HTTP needs it.',
+    example: '/srv/taskmesh/p2p.token',
+    defaultText: '<data>/p2p.token for HTTP, none for a Unix socket',
+    audience: 'node',
+  },
+  'rpc-listen': {
+    kind: 'services',
+    summary: 'Where the P2P service listens for servers: Unix sockets, loopback HTTP.',
+    example: 'http://127.0.0.1:7332',
+    defaultText: 'unix:<data>/p2p.sock',
     audience: 'node',
   },
   'p2p-listen': {
@@ -139,6 +160,11 @@ export interface Settings {
   port: number;
   host: string;
   layout: Layout;
+  /** Address of the P2P service that somebody else runs. */
+  p2pService: string | undefined;
+  p2pTokenFile: string | undefined;
+  /** Addresses of the P2P service that this program runs. */
+  rpcListen: string[];
   p2pListen: string[];
   /** Multiaddrs (they begin with `/ip4/`, `/ip6/`, `/dns…`) and absolute paths of announce files. */
   bootstrap: string[];

@@ -47,6 +47,12 @@ export interface Limits {
   readonly maxInFlight: number;
   /** Answers and requests that wait for a slow reader, in bytes, before calls are refused as `busy`. */
   readonly maxBufferedBytes: number;
+  /** One message across the bridge, in bytes: what fits in an HTTP body, with its defaults filled in. */
+  readonly maxBridgeFrameBytes: number;
+  /** Servers that are connected to one P2P service, and HTTP sessions with it. */
+  readonly maxBridges: number;
+  /** An HTTP session with the P2P service in which nothing was sent for this long is ended, in milliseconds; servers ping. */
+  readonly bridgeIdleMs: number;
 
   // --- The wire between peers -----------------------------------------------------------------------------------------
   /** One frame: a task's payload or result, a page of `list`, and the envelope. */
@@ -106,6 +112,9 @@ export const defaultLimits: Limits = {
   maxPendingEvents: 4_096,
   maxInFlight: 16_384,
   maxBufferedBytes: 64 * MiB,
+  maxBridgeFrameBytes: 8 * MiB,
+  maxBridges: 64,
+  bridgeIdleMs: 60_000,
   maxFrameBytes: 4 * MiB,
   frameDeadlineMs: 10_000,
   dialDeadlineMs: 10_000,

@@ -6,7 +6,7 @@
 import type { Limits } from './limits.ts';
 
 /** Where the P2P node may run, relative to the loop of whoever holds the mesh. */
-export const layouts = ['inline', 'worker'] as const;
+export const layouts = ['inline', 'worker', 'process'] as const;
 export type Layout = (typeof layouts)[number];
 
 export interface NodeOptions {

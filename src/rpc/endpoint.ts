@@ -155,12 +155,8 @@ export class Endpoint {
     try {
       this.#channel.post(request);
     } catch (cause) {
-      pending.settle(
-        undefined,
-        new MeshError('invalid_params', 'The input cannot be sent: it holds something that is not plain JSON data.', {
-          cause,
-        }),
-      );
+      const what = 'The input cannot be sent: it holds something that is not plain JSON data.';
+      pending.settle(undefined, cause instanceof MeshError ? cause : new MeshError('invalid_params', what, { cause }));
     }
   }
 

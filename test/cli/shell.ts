@@ -67,6 +67,11 @@ export function shell(): Shell {
           print('it runs\n');
           return 0;
         },
+        async serveP2p(settings, print) {
+          made.started.push(settings);
+          print('it runs\n');
+          return 0;
+        },
         async joinMesh(settings) {
           made.started.push(settings);
           made.joined++;

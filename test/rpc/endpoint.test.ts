@@ -1,8 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { memoryChannels } from '../../src/bridge/memory-channel.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { Endpoint, type EndpointOptions, type Handler } from '../../src/rpc/endpoint.ts';
-import { channelPair } from '../support/channel-pair.ts';
 import { errorCode } from '../support/error-code.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -12,11 +12,11 @@ interface Bench {
   near: Endpoint;
   far: Endpoint;
   clock: FakeClock;
-  ends: ReturnType<typeof channelPair>;
+  ends: ReturnType<typeof memoryChannels>;
 }
 
 function connect(handle: Handler, options: Partial<EndpointOptions> = {}): Bench {
-  const ends = channelPair();
+  const ends = memoryChannels();
   const clock = new FakeClock();
   const common = {
     clock,

@@ -3,7 +3,6 @@
  * channels may share one node.
  */
 
-import { timingSafeEqual } from 'node:crypto';
 import { version } from '../../mesh/build.ts';
 import { systemClock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
@@ -15,13 +14,14 @@ import { Endpoint } from '../../rpc/endpoint.ts';
 import type { IncomingCall } from '../../rpc/incoming-call.ts';
 import type { RpcParams } from '../../rpc/message.ts';
 import { agree, type Hello, type ProtocolRange, verbs, type Welcome } from '../protocol.ts';
+import { checkSecret } from './check-secret.ts';
 import { EventOutbox } from './event-outbox.ts';
 
 export interface ServeChannelOptions {
   /** The node; undefined while there is none. */
   node(): UncheckedMesh | undefined;
-  /** Where set, the hello must carry it. */
-  token?: string;
+  /** The secret that a hello carries: always, or not at all where the way across is guarded by something else. */
+  token?: { readonly secret: string; readonly required: boolean };
   /** Verbs of this way alone, such as starting and stopping the node. */
   control?: Readonly<Record<string, (params: RpcParams) => Promise<unknown>>>;
   onClosed?(): void;
@@ -37,15 +37,10 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
   let unsubscribe: (() => void) | undefined;
 
   const greet = (params: RpcParams): Welcome => {
-    if (token !== undefined && !sameSecret(params.token, token)) {
-      throw new MeshError(
-        'unauthorized',
-        'The P2P service’s token is missing or wrong. Give the one in its token file (--p2p-token-file).',
-      );
-    }
+    if (token !== undefined && (token.required || params.token !== undefined)) checkSecret(params.token, token.secret);
     const protocol = agree(params as Partial<Hello>, speaks);
     greeted = true;
-    const { maxInFlight, maxBufferedBytes, maxFrameBytes } = limits;
+    const { maxInFlight, maxBufferedBytes, maxBridgeFrameBytes: maxFrameBytes } = limits;
     return { protocol, build: version, limits: { maxInFlight, maxBufferedBytes, maxFrameBytes } };
   };
 
@@ -92,11 +87,4 @@ function optionsOf(call: IncomingCall): CallOptions {
   if (call.deadlineMs !== undefined) options.deadlineMs = call.deadlineMs;
   if (call.wantsProgress) options.onProgress = (task) => call.progress({ task });
   return options;
-}
-
-/** Takes the same time whatever the guess is. */
-function sameSecret(given: unknown, secret: string): boolean {
-  if (typeof given !== 'string') return false;
-  const [a, b] = [Buffer.from(given), Buffer.from(secret)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

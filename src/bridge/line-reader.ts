@@ -1,0 +1,67 @@
+/**
+ * Reads messages that are one line of JSON each (NDJSON), from bytes in whatever pieces they come: what crosses by HTTP, where
+ * a body has its own framing and people may want to read along.
+ */
+
+import { BrokenFrameError, type EncodedMessage } from '../rpc/frames.ts';
+
+const newline = 0x0a;
+
+export class LineReader {
+  readonly #maxLineBytes: number;
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  #pieces: Uint8Array[] = [];
+  #buffered = 0;
+
+  constructor(maxLineBytes: number) {
+    this.#maxLineBytes = maxLineBytes;
+  }
+
+  /** Hands each whole message to `deliver`. Throws `BrokenFrameError`; the reader must not be used afterwards. */
+  push(bytes: Uint8Array, deliver: (message: unknown) => void): void {
+    let rest = bytes;
+    for (let end = rest.indexOf(newline); end >= 0; end = rest.indexOf(newline)) {
+      this.#keep(rest.subarray(0, end));
+      rest = rest.subarray(end + 1);
+      const line = this.#take();
+      if (line.byteLength > 0) deliver(this.#parse(line));
+    }
+    this.#keep(rest);
+  }
+
+  /** Nothing more will come: a last line without its end counts too. */
+  finish(deliver: (message: unknown) => void): void {
+    const line = this.#take();
+    if (line.byteLength > 0) deliver(this.#parse(line));
+  }
+
+  #keep(piece: Uint8Array): void {
+    if (piece.byteLength === 0) return;
+    this.#buffered += piece.byteLength;
+    if (this.#buffered > this.#maxLineBytes) {
+      throw new BrokenFrameError('frame_too_large', `A line is longer than the ${this.#maxLineBytes} bytes allowed.`);
+    }
+    this.#pieces.push(piece);
+  }
+
+  #take(): Uint8Array {
+    const [first] = this.#pieces;
+    const all = this.#pieces.length === 1 && first !== undefined ? first : Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    this.#buffered = 0;
+    return all;
+  }
+
+  #parse(line: Uint8Array): unknown {
+    try {
+      return JSON.parse(this.#decoder.decode(line));
+    } catch (cause) {
+      throw new BrokenFrameError('invalid_json', 'A line came that is not UTF-8 JSON.', { cause });
+    }
+  }
+}
+
+/** The lines of a batch. JSON text never holds a line's end. */
+export function encodeLines(batch: readonly EncodedMessage[]): string {
+  return `${batch.map(({ text }) => text).join('\n')}\n`;
+}

@@ -1,0 +1,88 @@
+/**
+ * The `process` layout with a P2P service that somebody else runs and that other servers may share: connects to it, waits for
+ * it while it is away, and never ends it.
+ */
+
+import { getLogger } from '@logtape/logtape';
+import { systemClock } from '../mesh/clock.ts';
+import { toMeshError } from '../mesh/errors.ts';
+import type { MeshEvent } from '../mesh/mesh.ts';
+import { formatRpcAddress, type RpcAddress } from '../mesh/rpc-address.ts';
+import { connectToService, readToken } from './connect.ts';
+import type { FarSideLife, FarSideWay } from './far-side-life.ts';
+import { nearSide } from './near-side.ts';
+
+const log = getLogger(['taskmesh', 'bridge']);
+
+/** Between two tries to connect, in milliseconds; it doubles up to the longest. */
+const firstPauseMs = 50;
+const longestPauseMs = 1_000;
+
+export interface ServiceWayOptions {
+  address: RpcAddress;
+  /** File that holds the service's token. HTTP asks for one; a socket checks it only when it is given. */
+  tokenFile?: string | undefined;
+}
+
+export function serviceWay({ address, tokenFile }: ServiceWayOptions): FarSideWay {
+  return {
+    layout: 'process',
+    owned: false,
+    async open({ onEvent }, signal) {
+      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, 2 * pauseMs)) {
+        try {
+          const token = tokenFile === undefined ? undefined : readToken(tokenFile);
+          return await greetService(address, { token, onEvent, signal });
+        } catch (thrown) {
+          const error = toMeshError(thrown);
+          if (signal.aborted || error.code !== 'mesh_down') throw error;
+          if (pauseMs === firstPauseMs) log.warning('Waiting for the P2P service. {why}', { why: error.message });
+          await pause(pauseMs, signal);
+          // The deadline is over: why nobody answered tells more than that it is over.
+          if (signal.aborted) throw toMeshError(signal.reason).code === 'timeout' ? error : signal.reason;
+        }
+      }
+    },
+  };
+}
+
+export interface GreetOptions {
+  token: string | undefined;
+  onEvent(event: MeshEvent): void;
+  signal: AbortSignal;
+}
+
+/** Connects and says hello. The life that it answers only lets go of the service at its end. */
+export async function greetService(
+  address: RpcAddress,
+  { token, onEvent, signal }: GreetOptions,
+): Promise<FarSideLife> {
+  const channel = await connectToService(address, { token, signal });
+  const ended = Promise.withResolvers<Error>();
+  const gone = `The connection to the P2P service at ${formatRpcAddress(address)} ended.`;
+  const near = nearSide(channel, { onEvent, onClosed: (cause) => ended.resolve(cause ?? new Error(gone)) });
+  const letGo = async (): Promise<void> => near.close();
+  const giveUp = (): void => near.close();
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    await near.hello(token);
+    return { near, ended: ended.promise, stop: letGo, kill: letGo };
+  } catch (error) {
+    near.close();
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      cancelTimer();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const cancelTimer = systemClock.setTimer(ms, end);
+    signal.addEventListener('abort', end, { once: true });
+  });
+}
