@@ -20,6 +20,8 @@ export interface NearSide extends Pick<UncheckedMesh, 'call'> {
   ask(verb: string, params: RpcParams, deadlineMs: number): Promise<unknown>;
   /** Turns the far side's events on or off. */
   watch(on: boolean): void;
+  /** Nothing more will cross: the channel has ended. */
+  readonly closed: boolean;
   /** Calls that wait for their answer. */
   readonly inFlight: number;
   /** Fails what is in flight and closes the channel. Idempotent. */
@@ -65,6 +67,9 @@ export function nearSide(
     watch(on) {
       // A far side that is gone has no events; whoever calls next hears why.
       ask(verbs.subscribe, { on }, limits.callDeadlineMs).catch(() => {});
+    },
+    get closed() {
+      return endpoint.closed;
     },
     get inFlight() {
       return endpoint.inFlight;

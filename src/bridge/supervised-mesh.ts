@@ -103,9 +103,10 @@ export class SupervisedMesh implements HostedMesh {
       options.deadlineMs === undefined
         ? options
         : { ...options, deadlineMs: Math.max(1, options.deadlineMs - (this.#clock.monotonicMs() - from)) };
-    const life = this.#life ?? (await this.#nextLife(options));
+    const current = this.#current;
+    const life = current ?? (await this.#nextLife(options));
     try {
-      return await this.#carry(life, name, input, life === this.#life && this.#waiting === 0 ? options : left());
+      return await this.#carry(life, name, input, current ? options : left());
     } catch (error) {
       if (!(error instanceof MeshError) || error.code !== 'mesh_down' || !mayRepeat(name, input)) throw error;
       return await this.#carry(await this.#nextLife(left()), name, input, left());
@@ -129,9 +130,16 @@ export class SupervisedMesh implements HostedMesh {
     return addHealth(name, input, await life.near.call(name, input, options), () => this.health());
   }
 
+  /** The far side that calls go to. The channel to it ends a moment before its own end is known. */
+  get #current(): FarSideLife | undefined {
+    return this.#life?.near.closed ? undefined : this.#life;
+  }
+
   /** The far side that comes next. Rejects with `mesh_down` when it takes too long, or when too many wait. */
   async #nextLife({ deadlineMs = Number.POSITIVE_INFINITY, signal }: CallOptions): Promise<FarSideLife> {
-    if (this.#life === undefined && this.#awaited !== undefined && this.#waiting < this.#patience.maxWaiting) {
+    const comes = this.#state === 'restarting' || this.#state === 'up' || this.#state === 'unresponsive';
+    if (this.#current === undefined && comes && this.#waiting < this.#patience.maxWaiting) {
+      this.#awaited ??= Promise.withResolvers<void>();
       const { promise, resolve } = Promise.withResolvers<void>();
       const cancelTimer = this.#clock.setTimer(Math.min(deadlineMs, this.#patience.restartMs), resolve);
       const onAbort = (): void => resolve();
@@ -143,7 +151,7 @@ export class SupervisedMesh implements HostedMesh {
       signal?.removeEventListener('abort', onAbort);
     }
     if (signal?.aborted) throw new MeshError('cancelled', 'The call was cancelled by its caller.');
-    if (this.#life !== undefined) return this.#life;
+    if (this.#current !== undefined) return this.#current;
     const why = this.#lastError === null ? '' : ` Last error: ${this.#lastError}`;
     throw new MeshError(
       'mesh_down',
@@ -213,7 +221,6 @@ export class SupervisedMesh implements HostedMesh {
     this.#life = undefined;
     this.#lastError = cause.message;
     if (this.#stopped) return;
-    this.#awaited = Promise.withResolvers<void>();
     log.warning('The P2P side ended: {why}', { why: cause.message });
     this.#turn('restarting');
     this.#restart(cause);
@@ -229,19 +236,22 @@ export class SupervisedMesh implements HostedMesh {
     }
     const backoffMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** this.#inARow) * (0.5 + this.#random() / 2);
     this.#inARow++;
-    this.#after(backoffMs, async () => {
-      try {
-        const life = await this.#open();
-        this.#restarts++;
-        if (this.#stopped) await life.stop();
-        else this.#live(life);
-      } catch (error) {
-        if (this.#stopped) return;
-        this.#lastError = toMeshError(error).message;
-        log.warning('The P2P side did not start: {why}', { why: this.#lastError });
-        this.#restart(toMeshError(error));
-      }
-    });
+    // Kept alive, so that a program whose calls wait for the far side does not end in between.
+    this.#after(backoffMs, () => void this.#tryAgain(), { keepAlive: true });
+  }
+
+  async #tryAgain(): Promise<void> {
+    try {
+      const life = await this.#open();
+      this.#restarts++;
+      if (this.#stopped) await life.stop();
+      else this.#live(life);
+    } catch (error) {
+      if (this.#stopped) return;
+      this.#lastError = toMeshError(error).message;
+      log.warning('The P2P side did not start: {why}', { why: this.#lastError });
+      this.#restart(toMeshError(error));
+    }
   }
 
   async #end(): Promise<void> {
@@ -262,11 +272,12 @@ export class SupervisedMesh implements HostedMesh {
   }
 
   /** A timer of this supervisor's own: all of them end with it. */
-  #after(delayMs: number, act: () => void): CancelTimer {
-    const cancelTimer = this.#clock.setTimer(delayMs, () => {
+  #after(delayMs: number, act: () => void, options = { keepAlive: false }): CancelTimer {
+    const fire = (): void => {
       this.#timers.delete(cancelTimer);
       act();
-    });
+    };
+    const cancelTimer = this.#clock.setTimer(delayMs, fire, options);
     this.#timers.add(cancelTimer);
     return () => {
       this.#timers.delete(cancelTimer);

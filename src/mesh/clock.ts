@@ -12,8 +12,8 @@ export interface Clock {
   nowMs(): number;
   /** Monotonic milliseconds from an arbitrary origin: for leases, deadlines and durations. Never goes back. */
   monotonicMs(): number;
-  /** Calls `fire` once after `delayMs` of monotonic time. Does not keep the process alive. */
-  setTimer(delayMs: number, fire: () => void): CancelTimer;
+  /** Calls `fire` once after `delayMs` of monotonic time. Keeps the process alive only when it is told to. */
+  setTimer(delayMs: number, fire: () => void, options?: { keepAlive: boolean }): CancelTimer;
 }
 
 /** Timers beyond this are cut short by the runtimes (2^31 - 1 ms); `systemClock` re-arms them. */
@@ -23,12 +23,12 @@ const longestTimerMs = 2_147_483_647;
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  setTimer(delayMs, fire) {
+  setTimer(delayMs, fire, { keepAlive } = { keepAlive: false }) {
     let handle: ReturnType<typeof setTimeout>;
     const arm = (leftMs: number): void => {
       const stepMs = Math.min(Math.max(leftMs, 0), longestTimerMs);
       handle = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : fire()), stepMs);
-      handle.unref();
+      if (!keepAlive) handle.unref();
     };
     arm(delayMs);
     return () => clearTimeout(handle);

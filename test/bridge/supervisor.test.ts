@@ -71,6 +71,7 @@ class ScriptedWay implements FarSideWay {
         }),
         ask: (_verb, _params, deadlineMs) => (life.silent ? timeoutAfter(this.clock, deadlineMs) : Promise.resolve({})),
         watch: (on) => life.watched.push(on),
+        closed: false,
         get inFlight() {
           return life.calls.length;
         },
