@@ -226,7 +226,11 @@ export class Endpoint {
       .handle(method, params, call)
       .then(
         (result) => answer({ result }),
-        (thrown) => answer({ error: failureOf(toMeshError(thrown)) }),
+        (thrown) => {
+          // Both ends watch the deadline; whichever comes first, the caller hears that it passed.
+          const late = call.timedOut && toMeshError(thrown).code === 'cancelled';
+          answer({ error: failureOf(late ? timeoutError(method, call.deadlineMs) : toMeshError(thrown)) });
+        },
       )
       .catch((thrown) => answer({ error: failureOf(toMeshError(thrown)) }))
       .finally(() => {
@@ -246,7 +250,7 @@ export class Endpoint {
   }
 }
 
-function timeoutError(method: string, deadlineMs: number): MeshError {
+function timeoutError(method: string, deadlineMs: number | undefined): MeshError {
   return new MeshError(
     'timeout',
     `No answer to ${method} within ${deadlineMs} ms; the work may or may not have been done. Look, then try again.`,

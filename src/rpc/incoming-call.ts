@@ -14,7 +14,7 @@ export class IncomingCall {
   readonly #send: (params: RpcParams) => void;
   #controller: AbortController | undefined;
   #cancelTimer: CancelTimer | undefined;
-  #aborted: 'cancelled' | 'closed' | undefined;
+  #aborted: 'cancelled' | 'timeout' | 'closed' | undefined;
   #ended = false;
 
   constructor(meta: Record<string, unknown> | undefined, clock: Clock, send: (params: RpcParams) => void) {
@@ -31,7 +31,7 @@ export class IncomingCall {
       this.#controller = new AbortController();
       if (this.#aborted) this.#controller.abort(new DOMException('The far end gave up.', 'AbortError'));
       else if (this.deadlineMs !== undefined && !this.#ended) {
-        this.#cancelTimer = this.#clock.setTimer(this.deadlineMs, () => this.abort('cancelled'));
+        this.#cancelTimer = this.#clock.setTimer(this.deadlineMs, () => this.abort('timeout'));
       }
     }
     return this.#controller.signal;
@@ -42,13 +42,18 @@ export class IncomingCall {
     return this.#progressToken !== undefined;
   }
 
+  /** Whether the call was aborted here because its deadline passed, before the far end said anything. */
+  get timedOut(): boolean {
+    return this.#aborted === 'timeout';
+  }
+
   /** Sends progress, if it was asked for. */
   progress(params: RpcParams): void {
     if (this.#progressToken === undefined || this.#ended || this.#aborted) return;
     this.#send({ ...params, progressToken: this.#progressToken });
   }
 
-  abort(reason: 'cancelled' | 'closed'): void {
+  abort(reason: 'cancelled' | 'timeout' | 'closed'): void {
     if (this.#ended || this.#aborted) return;
     this.#aborted = reason;
     this.#cancelTimer?.();

@@ -64,7 +64,10 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
       if (!greeted) throw new MeshError('unauthorized', 'The bridge’s first message must be a hello.');
       if (isOperationName(method)) return running(options.node()).call(method, params.input as never, optionsOf(call));
       if (method === verbs.ping) return {};
-      if (method === verbs.subscribe) return watch(params.on === true);
+      if (method === verbs.subscribe) {
+        watch(params.on === true);
+        return {};
+      }
       const verb = control[method];
       if (verb !== undefined) return verb(params);
       throw new MeshError('unknown_operation', `The bridge has no operation ${method}.`);
