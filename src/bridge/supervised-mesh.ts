@@ -32,6 +32,8 @@ const log = getLogger(['taskmesh', 'bridge']);
 export interface SupervisorOptions {
   /** The far side ended too often, and is not started any more. */
   onDown(cause: Error): void;
+  /** Told of each change of state. */
+  onHealth?(health: BridgeHealth): void;
   clock?: Clock;
   random?: () => number;
   patience?: Partial<Patience>;
@@ -40,6 +42,7 @@ export interface SupervisorOptions {
 export class SupervisedMesh implements HostedMesh {
   readonly #way: FarSideWay;
   readonly #onDown: (cause: Error) => void;
+  readonly #onHealth: (health: BridgeHealth) => void;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #patience: Patience;
@@ -60,10 +63,11 @@ export class SupervisedMesh implements HostedMesh {
 
   constructor(
     way: FarSideWay,
-    { onDown, clock = systemClock, random = Math.random, patience = {} }: SupervisorOptions,
+    { onDown, onHealth = () => {}, clock = systemClock, random = Math.random, patience = {} }: SupervisorOptions,
   ) {
     this.#way = way;
     this.#onDown = onDown;
+    this.#onHealth = onHealth;
     this.#clock = clock;
     this.#random = random;
     this.#patience = { ...defaultPatience, ...patience };
@@ -269,6 +273,7 @@ export class SupervisedMesh implements HostedMesh {
     if (state === this.#state) return;
     this.#state = state;
     this.#since = this.#clock.nowMs();
+    this.#onHealth(this.health());
   }
 
   /** A timer of this supervisor's own: all of them end with it. */
