@@ -1,11 +1,13 @@
 /** The P2P service of `taskmesh p2p`: a node that servers share, until a signal ends it. */
 
+import process from 'node:process';
 import { openService } from '../src/bridge/open-service.ts';
 import type { Settings } from '../src/config/settings.ts';
 import { configureLogs } from '../src/logs.ts';
 import { runtime, version } from '../src/mesh/build.ts';
 import { formatRpcAddress, parseRpcAddress } from '../src/mesh/rpc-address.ts';
 import { nodeOptions } from './node-options.ts';
+import { takeNotices } from './ready-notice.ts';
 import { onStopSignal } from './stop-signal.ts';
 
 type Service = Awaited<ReturnType<typeof openService>>;
@@ -13,6 +15,7 @@ type Service = Awaited<ReturnType<typeof openService>>;
 /** Runs until SIGINT or SIGTERM and answers the exit code. Rejects with a `MeshError` when it cannot start. */
 export async function serveP2p(settings: Settings, print: (text: string) => void): Promise<number> {
   await configureLogs(settings.logLevel);
+  const notices = takeNotices(process.env);
   const ended = Promise.withResolvers<number>();
   const unhook = onStopSignal(() => ended.resolve(0));
   try {
@@ -22,9 +25,10 @@ export async function serveP2p(settings: Settings, print: (text: string) => void
     });
     try {
       print(await banner(service, settings));
+      await notices.ready();
       return await ended.promise;
     } finally {
-      await service.stop();
+      await Promise.all([notices.stopping(), service.stop()]);
     }
   } finally {
     unhook();

@@ -3,6 +3,7 @@
  * Everything P2P starts and stops here, and nowhere else.
  */
 
+import process from 'node:process';
 import { getLogger } from '@logtape/logtape';
 import { openMesh } from '../src/bridge/open-mesh.ts';
 import type { Settings } from '../src/config/settings.ts';
@@ -15,6 +16,7 @@ import { createApp } from '../src/server/app.ts';
 import { type Listener, listen } from '../src/server/listen.ts';
 import { nodeOptions } from './node-options.ts';
 import { processOptions } from './process-options.ts';
+import { takeNotices } from './ready-notice.ts';
 import { onStopSignal } from './stop-signal.ts';
 
 const log = getLogger(['taskmesh', 'service']);
@@ -25,6 +27,7 @@ const graceMs = 1_000;
 /** Runs until SIGINT or SIGTERM and answers the exit code. Rejects with a `MeshError` when it cannot start. */
 export async function serve(settings: Settings, print: (text: string) => void): Promise<number> {
   await configureLogs(settings.logLevel);
+  const notices = takeNotices(process.env);
   const ended = Promise.withResolvers<number>();
 
   const mesh = await openMesh({
@@ -55,10 +58,13 @@ export async function serve(settings: Settings, print: (text: string) => void): 
     });
     listener = await listen(app, { host: settings.host, port: settings.port });
     print(await banner(face, settings, listener.url));
+    await notices.ready();
     return await ended.promise;
   } finally {
+    const told = notices.stopping();
     await listener?.close({ graceMs });
     await mesh.stop();
+    await told;
     unhook();
   }
 }

@@ -73,6 +73,7 @@ export class ChildService {
     lines.close();
     // Left unread, a full pipe would block it.
     stdout.resume();
+    if (first instanceof MeshError) throw first;
     if (first instanceof Error) throw new MeshError('mesh_down', first.message, { cause: first });
     const word = JSON.parse(first) as SupervisedWord;
     if (!word.ok) throw MeshError.fromFailure(word);
@@ -97,9 +98,7 @@ export class ChildService {
 
   async #watch(): Promise<Error> {
     const cause = await new Promise<Error>((resolve) => {
-      this.#child.once('error', (error) =>
-        resolve(new Error(`The P2P process could not be started: ${error.message}`)),
-      );
+      this.#child.once('error', (cause) => resolve(notStarted(cause)));
       this.#child.once('exit', (code, signal) =>
         resolve(new Error(`The P2P process ended ${signal === null ? `with exit code ${code}` : `by ${signal}`}.`)),
       );
@@ -108,4 +107,12 @@ export class ChildService {
     await Promise.all(this.#sockets.map(removeIfDead));
     return cause;
   }
+}
+
+function notStarted(cause: Error): MeshError {
+  const permission =
+    cause.name === 'NotCapable' ? ' “npm run start:process:deno” has the permissions that it takes.' : '';
+  return new MeshError('invalid_config', `The P2P process could not be started: ${cause.message}.${permission}`, {
+    cause,
+  });
 }

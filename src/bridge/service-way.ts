@@ -59,8 +59,15 @@ export async function greetService(
 ): Promise<FarSideLife> {
   const channel = await connectToService(address, { token, signal });
   const ended = Promise.withResolvers<Error>();
-  const gone = `The connection to the P2P service at ${formatRpcAddress(address)} ended.`;
-  const near = nearSide(channel, { onEvent, onClosed: (cause) => ended.resolve(cause ?? new Error(gone)) });
+  const near = nearSide(channel, {
+    onEvent,
+    onClosed(cause) {
+      const why = cause === undefined ? '' : ` (${cause.message})`;
+      ended.resolve(
+        new Error(`The connection to the P2P service at ${formatRpcAddress(address)} ended${why}.`, { cause }),
+      );
+    },
+  });
   const letGo = async (): Promise<void> => near.close();
   const giveUp = (): void => near.close();
   signal.addEventListener('abort', giveUp, { once: true });
