@@ -55,6 +55,7 @@ export async function serve(settings: Settings, print: (text: string) => void): 
       allowedHosts: settings.allowedHosts,
       allowedOrigins: settings.allowedOrigins,
       ready: () => readiness(mesh.health()),
+      health: () => mesh.health(),
     });
     listener = await listen(app, { host: settings.host, port: settings.port });
     print(await banner(face, settings, listener.url));
