@@ -66,6 +66,8 @@ export interface Limits {
   readonly peerRequestBurst: number;
   /** Connections in all. */
   readonly maxConnections: number;
+  /** Large requests of one peer that are worked on at once, in bytes; more wait, and are refused when they wait for long. */
+  readonly maxPeerServingBytes: number;
   /** Streams of the carriage that one peer may hold open. */
   readonly maxStreamsPerPeer: number;
 
@@ -121,6 +123,7 @@ export const defaultLimits: Limits = {
   peerRequestsPerSecond: 10_000,
   peerRequestBurst: 20_000,
   maxConnections: 300,
+  maxPeerServingBytes: 16 * MiB,
   maxStreamsPerPeer: 4,
   maxBodyBytes: 4 * MiB,
   headersDeadlineMs: 5_000,

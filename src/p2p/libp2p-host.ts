@@ -18,6 +18,7 @@ import { version } from '../mesh/build.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import { isLoopback } from './addresses.ts';
+import { fairReads } from './fair-reads.ts';
 import { libp2pLogger } from './libp2p-logger.ts';
 import { withoutLockChannel } from './lock-channel.ts';
 import { meshName } from './mesh-key.ts';
@@ -53,12 +54,17 @@ export async function buildHost(options: HostOptions): Promise<Host> {
     nodeInfo: { name: 'taskmesh', version },
     addresses: { listen: options.listen.map(String) },
     transports: [tcp(), webSockets()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [fairReads(noise())],
     streamMuxers: [
       yamux({
         maxInboundStreams: maxStreamsPerConnection,
         maxOutboundStreams: maxStreamsPerConnection,
-        streamOptions: { maxWriteBufferLength: limits.maxBufferedBytes },
+        streamOptions: {
+          maxWriteBufferLength: limits.maxBufferedBytes,
+          // A window is what a peer may send before this node has looked at any of it, and what piles up while reading pauses.
+          maxStreamWindowSize: limits.maxFrameBytes,
+          maxReadBufferLength: 2 * limits.maxFrameBytes,
+        },
         // Deno's checker sees two copies of one dependency's types here, which only differ in where they lie.
       }) as unknown as () => StreamMuxerFactory,
     ],

@@ -1,51 +1,74 @@
 /**
  * A channel of the RPC over one libp2p stream. Made by the peer links for each carriage stream, whoever opened it.
  *
- * Frames posted in one tick are written together. libp2p holds back what a slow reader does not take; `bufferedBytes` tells
- * how much that is, and the endpoint refuses calls before it grows. A broken frame is answered with why, then the stream is
- * closed; half a frame must become a whole one within `frameDeadlineMs`.
+ * Bulk must not own the loop: large frames are written in slices and read one per turn, small ones pass them (`src/rpc/outbox.ts`,
+ * `src/rpc/frame-inbox.ts`). What a slow reader does not take waits here; `bufferedBytes` tells how much, and the endpoint
+ * refuses calls before it grows. A broken frame is answered with why, then the stream is closed; half a frame must become a
+ * whole one within `frameDeadlineMs`.
  */
 
-import process from 'node:process';
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
-import type { CancelTimer, Clock } from '../mesh/clock.ts';
-import { toMeshError } from '../mesh/errors.ts';
+import type { Clock } from '../mesh/clock.ts';
+import { MeshError, toMeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import type { Channel, ChannelEvents } from '../rpc/channel.ts';
-import { BrokenFrameError, type EncodedMessage, encodeFrames, encodeMessage, FrameReader } from '../rpc/frames.ts';
+import { FrameInbox } from '../rpc/frame-inbox.ts';
+import { BrokenFrameError, type EncodedMessage, encodeFrames } from '../rpc/frames.ts';
 import { kindOf, type RpcMessage } from '../rpc/message.ts';
+import { Outbox } from '../rpc/outbox.ts';
 import { brokenFrameMessage } from './carriage.ts';
 
 /** How long a closed stream may take to hand over what was written before it is cut, in milliseconds. */
 const lingerMs = 1_000;
 
+/** Bytes that are encrypted and written in one turn of the event loop. */
+const sliceBytes = 128 * 1024;
+
 export interface StreamChannelOptions {
   clock: Clock;
-  limits: Pick<Limits, 'maxFrameBytes' | 'frameDeadlineMs' | 'maxBufferedBytes'>;
+  limits: Pick<Limits, 'maxFrameBytes' | 'frameDeadlineMs' | 'maxBufferedBytes' | 'maxPeerServingBytes'>;
   /** The far side will send nothing more; it may still wait for answers. */
   onHalfClosed(): void;
+  /** Runs something in the next turn of the event loop; for tests. */
+  nextTurn?(run: () => void): void;
 }
 
 export class StreamChannel implements Channel {
   readonly #stream: Stream;
   readonly #options: StreamChannelOptions;
-  readonly #reader: FrameReader;
+  readonly #nextTurn: (run: () => void) => void;
+  readonly #inbox: FrameInbox;
+  readonly #outbox: Outbox;
   #events: ChannelEvents | undefined;
-  #outbox: EncodedMessage[] = [];
-  #outboxBytes = 0;
+  /** What is left of the batch that is being written. */
+  #unwritten: Uint8Array | undefined;
   #closed = false;
-  #cancelFrameTimer: CancelTimer | undefined;
 
   constructor(stream: Stream, options: StreamChannelOptions) {
     this.#stream = stream;
     this.#options = options;
-    this.#reader = new FrameReader(options.limits.maxFrameBytes);
-    // Requests are refused far below this; it cuts off a peer that asks a lot and never reads the answers.
-    stream.maxWriteBufferLength = options.limits.maxBufferedBytes + 2 * options.limits.maxFrameBytes;
+    this.#nextTurn = options.nextTurn ?? setImmediate;
+    const { clock, limits } = options;
+    this.#inbox = new FrameInbox({
+      clock,
+      maxFrameBytes: limits.maxFrameBytes,
+      frameDeadlineMs: limits.frameDeadlineMs,
+      maxServingBytes: limits.maxPeerServingBytes,
+      deliver: (message) => this.#deliver(message),
+      refuse: (failure) => this.post(failure),
+      broken: (thrown) => this.#refuse(thrown),
+      pause: () => this.#stream.readStatus === 'readable' && this.#stream.pause(),
+      resume: () => this.#stream.readStatus === 'paused' && this.#stream.resume(),
+      nextTurn: this.#nextTurn,
+    });
+    this.#outbox = new Outbox({
+      maxFrameBytes: limits.maxFrameBytes,
+      write: (batch, done) => this.#write(batch, done),
+    });
   }
 
   get bufferedBytes(): number {
-    return this.#outboxBytes + this.#stream.writeBufferLength;
+    return this.#outbox.bytes + (this.#unwritten?.byteLength ?? 0) + this.#stream.writeBufferLength;
   }
 
   open(events: ChannelEvents): void {
@@ -61,16 +84,20 @@ export class StreamChannel implements Channel {
   /** Throws `payload_too_large` for what does not fit in a frame. */
   post(message: RpcMessage): void {
     if (this.#closed) return;
-    const encoded = encodeMessage(message, this.#options.limits.maxFrameBytes);
-    this.#outboxBytes += encoded.bytes;
-    // The tick's end, not the next microtask: answers that become ready one after the other share a write too.
-    if (this.#outbox.push(encoded) === 1) process.nextTick(() => this.#flush());
+    this.#outbox.add(message);
+    if ('id' in message && message.id !== null && !('method' in message)) this.#inbox.answered(message.id);
+    const { maxBufferedBytes, maxFrameBytes } = this.#options.limits;
+    // Requests are refused far below this; it cuts off a peer that asks a lot and never reads the answers.
+    if (this.bufferedBytes > maxBufferedBytes + 2 * maxFrameBytes)
+      this.#stream.abort(new MeshError('busy', 'The peer does not read what is sent to it.'));
   }
 
   close(): void {
     if (this.#closed) return;
-    this.#flush();
+    const rest = this.#outbox.takeAll();
     this.#end();
+    if (this.#unwritten !== undefined) this.#send(this.#unwritten);
+    if (rest.length > 0) this.#send(encodeFrames(rest));
     const cancelLinger = this.#options.clock.setTimer(lingerMs, () =>
       this.#stream.abort(new Error('not closed in time')),
     );
@@ -78,48 +105,57 @@ export class StreamChannel implements Channel {
     this.#stream.close().catch((error: Error) => this.#stream.abort(error));
   }
 
-  #flush(): void {
-    const batch = this.#outbox;
-    this.#outbox = [];
-    this.#outboxBytes = 0;
-    if (batch.length === 0 || this.#closed) return;
+  /** Small batches at once; large ones a slice per turn, each when the stream has taken the one before. */
+  #write(batch: readonly EncodedMessage[], done: () => void): void {
+    const bytes = encodeFrames(batch);
+    const more = bytes.byteLength > sliceBytes;
+    this.#unwritten = more ? bytes.subarray(sliceBytes) : undefined;
+    const taken = this.#send(more ? bytes.subarray(0, sliceBytes) : bytes);
+    this.#whenTaken(taken, more, done);
+  }
+
+  #writeOn(done: () => void): void {
+    const left = this.#unwritten;
+    if (this.#closed || left === undefined) return;
+    const more = left.byteLength > sliceBytes;
+    this.#unwritten = more ? left.subarray(sliceBytes) : undefined;
+    this.#whenTaken(this.#send(left.subarray(0, sliceBytes)), more, done);
+  }
+
+  #whenTaken(taken: boolean, more: boolean, done: () => void): void {
+    const next = more ? () => this.#writeOn(done) : done;
+    if (!taken) this.#stream.addEventListener('drain', () => this.#nextTurn(next), { once: true });
+    else if (more) this.#nextTurn(next);
+    else done();
+  }
+
+  /** False when the stream wants a pause. */
+  #send(bytes: Uint8Array): boolean {
     try {
-      this.#stream.send(encodeFrames(batch));
+      return this.#stream.send(bytes);
     } catch (error) {
       this.#stream.abort(error as Error);
       this.#end(error as Error);
+      return true;
     }
   }
 
   #receive(data: StreamMessageEvent['data']): void {
     if (this.#closed) return;
-    try {
-      if (data instanceof Uint8Array) this.#reader.push(data, this.#deliver);
-      else for (const piece of data) this.#reader.push(piece, this.#deliver);
-    } catch (error) {
-      this.#refuse(error);
-      return;
-    }
-    if (!this.#reader.insideFrame) this.#clearFrameTimer();
-    else
-      this.#cancelFrameTimer ??= this.#options.clock.setTimer(this.#options.limits.frameDeadlineMs, this.#onHalfFrame);
+    if (data instanceof Uint8Array) this.#inbox.push(data);
+    else for (const piece of data) this.#inbox.push(piece);
   }
 
-  readonly #deliver = (message: unknown): void => {
-    this.#clearFrameTimer();
+  #deliver(message: unknown): void {
     if (this.#closed) return;
     if (kindOf(message) === undefined)
       throw new BrokenFrameError('invalid_message', 'A frame came that holds no JSON-RPC message.');
     this.#events?.message(message);
-  };
-
-  readonly #onHalfFrame = (): void => {
-    const { frameDeadlineMs } = this.#options.limits;
-    this.#refuse(new BrokenFrameError('invalid_message', `A frame was not complete after ${frameDeadlineMs} ms.`));
-  };
+  }
 
   /** Says what was wrong with what came, then closes. */
   #refuse(thrown: unknown): void {
+    if (this.#closed) return;
     if (thrown instanceof BrokenFrameError) this.post(brokenFrameMessage(thrown.word, thrown));
     const events = this.#events;
     this.#events = undefined;
@@ -128,18 +164,16 @@ export class StreamChannel implements Channel {
   }
 
   #halfClosed(): void {
-    if (!this.#closed && this.#stream.status === 'open') this.#options.onHalfClosed();
-  }
-
-  #clearFrameTimer(): void {
-    this.#cancelFrameTimer?.();
-    this.#cancelFrameTimer = undefined;
+    this.#inbox.whenEmpty(() => {
+      if (!this.#closed && this.#stream.status === 'open') this.#options.onHalfClosed();
+    });
   }
 
   #end(cause?: Error): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#clearFrameTimer();
+    this.#inbox.close();
+    this.#outbox.clear();
     this.#events?.closed(cause);
   }
 }

@@ -10,6 +10,9 @@ export type BrokenFrame = 'frame_too_large' | 'invalid_json' | 'invalid_message'
 
 const headerBytes = 4;
 
+/** From here on a message is large, in bytes: reading, parsing and writing it are noticed by others. */
+export const largeFrameBytes = 64 * 1024;
+
 /** Thrown by the reader: the stream cannot go on. */
 export class BrokenFrameError extends MeshError {
   readonly word: BrokenFrame;
@@ -22,7 +25,6 @@ export class BrokenFrameError extends MeshError {
 
 export class FrameReader {
   readonly #maxFrameBytes: number;
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   /** Pieces that are not used up yet; together `#buffered` bytes, fewer than a frame and its header. */
   #pieces: Uint8Array[] = [];
   #buffered = 0;
@@ -40,6 +42,11 @@ export class FrameReader {
 
   /** Hands each whole message to `deliver`. Throws `BrokenFrameError`; the reader must not be used afterwards. */
   push(piece: Uint8Array, deliver: (message: unknown) => void): void {
+    this.split(piece, (body) => deliver(parseFrame(body)));
+  }
+
+  /** Hands each whole frame's body to `take`, to be parsed later. Throws like `push`. */
+  split(piece: Uint8Array, take: (body: Uint8Array) => void): void {
     this.#pieces.push(piece);
     this.#buffered += piece.byteLength;
     for (;;) {
@@ -47,7 +54,7 @@ export class FrameReader {
       if (this.#expected === undefined || this.#buffered < this.#expected) return;
       const body = this.#take(this.#expected);
       this.#expected = undefined;
-      deliver(this.#parse(body));
+      take(body);
     }
   }
 
@@ -79,13 +86,16 @@ export class FrameReader {
     this.#pieces = all.byteLength > bytes ? [all.subarray(bytes)] : [];
     return all.subarray(0, bytes);
   }
+}
 
-  #parse(body: Uint8Array): unknown {
-    try {
-      return JSON.parse(this.#decoder.decode(body));
-    } catch (cause) {
-      throw new BrokenFrameError('invalid_json', 'A frame came that is not UTF-8 JSON.', { cause });
-    }
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The message in a frame's body. Throws `BrokenFrameError`. */
+export function parseFrame(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(body));
+  } catch (cause) {
+    throw new BrokenFrameError('invalid_json', 'A frame came that is not UTF-8 JSON.', { cause });
   }
 }
 

@@ -1,0 +1,253 @@
+/**
+ * Frames as they arrive, handed over in slices that leave the event loop to others in between. Used by channels over byte
+ * streams.
+ *
+ * Large frames are parsed and handed over one per turn of the loop, small ones pass them; small ones too wait for the next turn
+ * when those before have used up a slice. Notifications pass nothing: a cancellation comes after the request that it is about.
+ *
+ * Back-pressure: large requests beyond `maxServingBytes` wait until earlier ones were answered, and are refused as `busy` when
+ * that takes too long. While more than a frame's worth waits, reading pauses. Nothing that waits here depends on the far side:
+ * two nodes that send bulk to each other cannot block each other for good.
+ */
+
+import type { CancelTimer, Clock } from '../mesh/clock.ts';
+import { MeshError } from '../mesh/errors.ts';
+import { failureOf } from './errors.ts';
+import { BrokenFrameError, FrameReader, largeFrameBytes, parseFrame } from './frames.ts';
+import { kindOf, type RpcFailure, type RpcId, type RpcRequest } from './message.ts';
+
+/** How long small messages may be handed over in one turn, in milliseconds. */
+const sliceMs = 4;
+
+/** How long a large request waits for earlier ones to be answered, in milliseconds. */
+const patienceMs = 2_000;
+
+export interface FrameInboxOptions {
+  clock: Clock;
+  maxFrameBytes: number;
+  frameDeadlineMs: number;
+  /** Bytes of large requests that may be in work at once. */
+  maxServingBytes: number;
+  deliver(message: unknown): void;
+  /** Answers a request that cannot be taken. */
+  refuse(failure: RpcFailure): void;
+  /** The stream cannot go on; nothing more is handed over. */
+  broken(thrown: unknown): void;
+  /** Whether bytes are wanted. What was on its way comes all the same. */
+  pause(): void;
+  resume(): void;
+  /** Runs something in the next turn of the event loop. */
+  nextTurn(run: () => void): void;
+}
+
+/** Handed over as it is, or parsed first. */
+type Waiting = { readonly bytes: number } & ({ readonly message: unknown } | { readonly body: Uint8Array });
+
+interface Held {
+  readonly request: RpcRequest;
+  readonly bytes: number;
+  readonly cancelTimer: CancelTimer;
+}
+
+export class FrameInbox {
+  readonly #options: FrameInboxOptions;
+  readonly #reader: FrameReader;
+  /** Small messages that found the slice used up. */
+  readonly #small: Waiting[] = [];
+  /** Large frames, and the notifications behind them. */
+  readonly #large: Waiting[] = [];
+  #waitingBytes = 0;
+  /** A large request that waits for room. */
+  #held: Held | undefined;
+  /** Large requests that were handed over and are not answered yet. */
+  readonly #serving = new Map<RpcId, number>();
+  #servingBytes = 0;
+  /** Nothing was answered since a request had waited in vain: the next ones need not wait. */
+  #stuck = false;
+  #onEmpty: (() => void) | undefined;
+  #scheduled = false;
+  #paused = false;
+  #closed = false;
+  #cancelFrameTimer: CancelTimer | undefined;
+
+  constructor(options: FrameInboxOptions) {
+    this.#options = options;
+    this.#reader = new FrameReader(options.maxFrameBytes);
+  }
+
+  /** Bytes of frames that came and were not handed over yet. */
+  get waitingBytes(): number {
+    return this.#waitingBytes + (this.#held?.bytes ?? 0);
+  }
+
+  push(piece: Uint8Array): void {
+    if (this.#closed) return;
+    try {
+      this.#reader.split(piece, this.#sort);
+    } catch (thrown) {
+      // What came whole before it counts.
+      this.#handOver(false);
+      this.#break(thrown);
+      return;
+    }
+    if (!this.#scheduled) this.#handOver(false);
+    this.#watch();
+  }
+
+  /** A request was answered: its bytes count no more. */
+  answered(id: RpcId): void {
+    const bytes = this.#serving.get(id);
+    if (bytes === undefined) return;
+    this.#serving.delete(id);
+    this.#servingBytes -= bytes;
+    this.#stuck = false;
+    if (this.#held !== undefined) this.#schedule();
+  }
+
+  /** Calls back when all that came was handed over. */
+  whenEmpty(then: () => void): void {
+    if (this.waitingBytes === 0) then();
+    else this.#onEmpty = then;
+  }
+
+  /** Drops what waits. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    this.#clearFrameTimer();
+    this.#held?.cancelTimer();
+    this.#held = undefined;
+    this.#small.length = 0;
+    this.#large.length = 0;
+    this.#waitingBytes = 0;
+  }
+
+  readonly #sort = (body: Uint8Array): void => {
+    this.#clearFrameTimer();
+    const bytes = body.byteLength;
+    this.#waitingBytes += bytes;
+    if (bytes >= largeFrameBytes) {
+      this.#large.push({ body, bytes });
+      return;
+    }
+    const message = parseFrame(body);
+    const follows = kindOf(message) === 'notification' && (this.#large.length > 0 || this.#held !== undefined);
+    (follows ? this.#large : this.#small).push({ message, bytes });
+  };
+
+  #handOver(ownTurn: boolean): void {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + sliceMs;
+    let count = 0;
+    while (count < this.#small.length && clock.monotonicMs() < untilMs && !this.#closed)
+      this.#give(this.#small[count++]);
+    this.#small.splice(0, count);
+    // A large one has a turn to itself, and small ones in the same turn only when they were quick.
+    if (ownTurn && this.#small.length === 0) this.#giveLarge();
+    if (this.#closed) return;
+    if (this.#small.length > 0 || (this.#large.length > 0 && this.#held === undefined)) this.#schedule();
+  }
+
+  #giveLarge(): void {
+    if (this.#held !== undefined && !this.#hasRoom(this.#held.bytes)) return;
+    if (this.#held !== undefined) {
+      const { request, bytes, cancelTimer } = this.#held;
+      this.#held = undefined;
+      cancelTimer();
+      this.#serve(request, bytes);
+      return;
+    }
+    for (let next = this.#large.shift(); next !== undefined && !this.#closed; next = this.#large.shift()) {
+      this.#give(next);
+      if ('body' in next) return;
+    }
+  }
+
+  #give(next: Waiting | undefined): void {
+    if (next === undefined) return;
+    const { bytes } = next;
+    this.#waitingBytes -= bytes;
+    try {
+      const message = 'body' in next ? parseFrame(next.body) : next.message;
+      if (!('body' in next) || kindOf(message) !== 'request') this.#options.deliver(message);
+      else if (this.#hasRoom(bytes)) this.#serve(message as RpcRequest, bytes);
+      else this.#hold(message as RpcRequest, bytes);
+    } catch (thrown) {
+      this.#break(thrown);
+    }
+  }
+
+  /** One is always taken: a bound below a frame's size must not keep it waiting for ever. */
+  #hasRoom(bytes: number): boolean {
+    return this.#serving.size === 0 || this.#servingBytes + bytes <= this.#options.maxServingBytes;
+  }
+
+  #serve(request: RpcRequest, bytes: number): void {
+    this.answered(request.id);
+    this.#serving.set(request.id, bytes);
+    this.#servingBytes += bytes;
+    this.#options.deliver(request);
+  }
+
+  #hold(request: RpcRequest, bytes: number): void {
+    if (this.#stuck) {
+      this.#refuse(request);
+      return;
+    }
+    const cancelTimer = this.#options.clock.setTimer(patienceMs, () => {
+      this.#held = undefined;
+      this.#stuck = true;
+      this.#refuse(request);
+      this.#schedule();
+    });
+    this.#held = { request, bytes, cancelTimer };
+  }
+
+  #refuse({ id }: RpcRequest): void {
+    const what = 'The node works on as many large requests of this peer as it takes. Try again a little later.';
+    this.#options.refuse({ jsonrpc: '2.0', id, error: failureOf(new MeshError('busy', what)) });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    this.#options.nextTurn(() => {
+      this.#scheduled = false;
+      if (this.#closed) return;
+      this.#handOver(true);
+      this.#watch();
+      if (this.waitingBytes > 0 || this.#onEmpty === undefined) return;
+      const onEmpty = this.#onEmpty;
+      this.#onEmpty = undefined;
+      onEmpty();
+    });
+  }
+
+  /** Pauses and resumes reading, and watches over half a frame while there is reading. */
+  #watch(): void {
+    if (this.#closed) return;
+    const full = this.waitingBytes > this.#options.maxFrameBytes;
+    if (full !== this.#paused) {
+      this.#paused = full;
+      if (full) this.#options.pause();
+      else this.#options.resume();
+    }
+    if (this.#paused || !this.#reader.insideFrame) this.#clearFrameTimer();
+    else this.#cancelFrameTimer ??= this.#options.clock.setTimer(this.#options.frameDeadlineMs, this.#onHalfFrame);
+  }
+
+  readonly #onHalfFrame = (): void => {
+    const what = `A frame was not complete after ${this.#options.frameDeadlineMs} ms.`;
+    this.#break(new BrokenFrameError('invalid_message', what));
+  };
+
+  #clearFrameTimer(): void {
+    this.#cancelFrameTimer?.();
+    this.#cancelFrameTimer = undefined;
+  }
+
+  #break(thrown: unknown): void {
+    if (this.#closed) return;
+    this.close();
+    this.#options.broken(thrown);
+  }
+}

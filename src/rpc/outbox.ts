@@ -1,0 +1,116 @@
+/**
+ * What waits to be written to a byte stream, one batch after the other. Messages of one tick go out together; large ones go one
+ * at a time and let the small ones pass, so that a megabyte holds up nothing but itself. Used by channels over byte streams.
+ *
+ * Order: small messages keep theirs, large ones keep theirs. A small message never overtakes a large one of the same request:
+ * of all messages only a cancellation can follow something large under its id, and it waits behind it. Progress goes before
+ * all else, and of the progress of one call only the newest waits.
+ */
+
+import process from 'node:process';
+import { type EncodedMessage, encodeMessage, largeFrameBytes } from './frames.ts';
+import { cancelledMethod, progressMethod, type RpcId, type RpcMessage } from './message.ts';
+
+/** A batch of small messages ends here, in bytes. */
+const batchBytes = 1024 * 1024;
+
+export interface OutboxOptions {
+  maxFrameBytes: number;
+  /** Writes a batch; calls `done` when the next one may follow. */
+  write(batch: readonly EncodedMessage[], done: () => void): void;
+}
+
+interface Large {
+  readonly id: RpcId | undefined;
+  readonly encoded: EncodedMessage;
+}
+
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #progress = new Map<unknown, EncodedMessage>();
+  #small: EncodedMessage[] = [];
+  #large: Large[] = [];
+  #bytes = 0;
+  #scheduled = false;
+  #underWay = false;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of messages that were not handed to `write` yet. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Throws `payload_too_large` for what does not fit in a frame. */
+  add(message: RpcMessage): void {
+    const encoded = encodeMessage(message, this.#options.maxFrameBytes);
+    this.#bytes += encoded.bytes;
+    if (encoded.bytes >= largeFrameBytes || this.#followsLarge(message)) {
+      this.#large.push({ id: 'id' in message ? (message.id ?? undefined) : undefined, encoded });
+    } else if ('method' in message && message.method === progressMethod) {
+      const token = message.params.progressToken;
+      this.#bytes -= this.#progress.get(token)?.bytes ?? 0;
+      this.#progress.set(token, encoded);
+    } else this.#small.push(encoded);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // The tick's end, not the next microtask: answers that become ready one after the other share a write too.
+    process.nextTick(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** Everything that was not written yet, in order; the channel is being closed. */
+  takeAll(): EncodedMessage[] {
+    const all = [...this.#takeSmall(Number.POSITIVE_INFINITY), ...this.#large.map(({ encoded }) => encoded)];
+    this.clear();
+    return all;
+  }
+
+  clear(): void {
+    this.#progress.clear();
+    this.#small = [];
+    this.#large = [];
+    this.#bytes = 0;
+  }
+
+  #flush(): void {
+    if (this.#underWay) return;
+    const small = this.#takeSmall(batchBytes);
+    const batch = small.length > 0 ? small : this.#takeLarge();
+    if (batch.length === 0) return;
+    this.#underWay = true;
+    this.#options.write(batch, () => {
+      this.#underWay = false;
+      this.#flush();
+    });
+  }
+
+  #takeSmall(maxBytes: number): EncodedMessage[] {
+    const taken = [...this.#progress.values()];
+    this.#progress.clear();
+    let bytes = taken.reduce((sum, encoded) => sum + encoded.bytes, 0);
+    let count = 0;
+    while (count < this.#small.length && bytes < maxBytes) bytes += this.#small[count++]?.bytes ?? 0;
+    this.#bytes -= bytes;
+    if (count < this.#small.length) return [...taken, ...this.#small.splice(0, count)];
+    const all = taken.length === 0 ? this.#small : [...taken, ...this.#small];
+    this.#small = [];
+    return all;
+  }
+
+  #takeLarge(): EncodedMessage[] {
+    const next = this.#large.shift();
+    if (next === undefined) return [];
+    this.#bytes -= next.encoded.bytes;
+    return [next.encoded];
+  }
+
+  #followsLarge(message: RpcMessage): boolean {
+    if (this.#large.length === 0 || !('method' in message) || message.method !== cancelledMethod) return false;
+    return this.#large.some(({ id }) => id === message.params.requestId);
+  }
+}
