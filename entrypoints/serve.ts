@@ -48,7 +48,12 @@ export async function serve(settings: Settings, print: (text: string) => void): 
   const unhook = onStopSignal(() => ended.resolve(0));
   let listener: Listener | undefined;
   try {
-    await mesh.start();
+    const started = mesh.start();
+    // A signal ends the start too: a P2P service may be waited for that nobody has started.
+    if ((await Promise.race([started, ended.promise])) !== undefined) {
+      started.catch(() => {});
+      return await ended.promise;
+    }
     const face = checked(mesh);
     const app = createApp(face, {
       version,

@@ -3,8 +3,8 @@
  * it while it is away, and never ends it.
  */
 
+import { clearTimeout, setTimeout } from 'node:timers';
 import { getLogger } from '@logtape/logtape';
-import { systemClock } from '../mesh/clock.ts';
 import { toMeshError } from '../mesh/errors.ts';
 import type { MeshEvent } from '../mesh/mesh.ts';
 import { formatRpcAddress, type RpcAddress } from '../mesh/rpc-address.ts';
@@ -82,14 +82,15 @@ export async function greetService(
   }
 }
 
+/** Unlike the clock's timers it keeps the process alive: nothing else does while a server waits for its service to appear. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
-      cancelTimer();
+      clearTimeout(timer);
       signal.removeEventListener('abort', end);
       resolve();
     };
-    const cancelTimer = systemClock.setTimer(ms, end);
+    const timer = setTimeout(end, ms);
     signal.addEventListener('abort', end, { once: true });
   });
 }
