@@ -3,9 +3,9 @@
  * mode 0700. Removes the socket of a process that is gone, and its own at the end, also when the process ends in a hurry.
  */
 
-import { chmodSync, lstatSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { systemClock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
@@ -57,7 +57,7 @@ export async function listenSocket(path: string, { maxConnections, serve }: List
 
 /** The folder is what keeps others away while the socket is being made. */
 function prepareFolder(path: string): void {
-  const bytes = Buffer.byteLength(path);
+  const bytes = Math.max(Buffer.byteLength(path), Buffer.byteLength(draftOf(path)));
   if (bytes > maxSocketPathBytes) {
     throw new MeshError(
       'invalid_config',
@@ -89,16 +89,26 @@ async function removeStale(path: string): Promise<void> {
   rmSync(path, { force: true });
 }
 
-function bind(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'EADDRINUSE') reject(inUse(path));
-      else reject(new MeshError('invalid_config', `Cannot listen on ${path}: ${cause.message}.`, { cause }));
-    });
-    server.listen(path, () => resolve());
+/**
+ * Binds under another name, and gives it the right one when nobody else can open it any more. The runtimes remove at the end
+ * what they have bound by its first name, whoever owns it by then; under its second name it is this file's to remove.
+ */
+async function bind(server: Server, path: string): Promise<void> {
+  const draft = draftOf(path);
+  rmSync(draft, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(new MeshError('invalid_config', `Cannot listen on ${path}: ${cause.message}.`, { cause })),
+    );
+    server.listen(draft, () => resolve());
     // It is bound as soon as `listen` returns, on both runtimes, and accepts from the next turn of the loop on.
-    if (server.listening) chmodSync(path, 0o600);
+    if (server.listening) chmodSync(draft, 0o600);
   });
+  renameSync(draft, path);
+}
+
+function draftOf(path: string): string {
+  return join(dirname(path), `.${process.pid}`);
 }
 
 function inUse(path: string): MeshError {
