@@ -110,7 +110,7 @@ export const defaultLimits: Limits = {
   maxCacheBytes: 256 * MiB,
   maxCacheValueBytes: 1 * MiB,
   maxWaitMs: 600_000,
-  callDeadlineMs: 30_000,
+  callDeadlineMs: 15_000,
   maxPendingEvents: 4_096,
   maxInFlight: 16_384,
   maxBufferedBytes: 64 * MiB,

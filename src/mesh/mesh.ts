@@ -10,7 +10,7 @@ import type { TaskStatus } from './task.ts';
 export interface CallOptions {
   /** Gives up; the far side is told and stops too. */
   signal?: AbortSignal;
-  /** Milliseconds until the call fails with `timeout`. Without it: what the operation itself may wait, and 30 s. */
+  /** Milliseconds until the call fails with `timeout`. Without it: as `deadlineOf` says. */
   deadlineMs?: number;
   /** Called with what the worker reports, while a `wait` waits. Intermediate values may be left out. */
   onProgress?: (progress: TaskProgress) => void;

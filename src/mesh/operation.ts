@@ -41,6 +41,8 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output exten
   readonly remote: boolean;
   /** Milliseconds that the call itself may spend waiting; its deadline is longer by this. */
   waitMs?(input: z.output<Input>): number;
+  /** Milliseconds that the whole call may take, where the input says so itself. */
+  deadlineMs?(input: z.output<Input>): number;
 }
 
 /** Keeps an entry's exact types. */

@@ -2,6 +2,7 @@
 
 import { getLogger } from '@logtape/logtape';
 import type { Clock } from '../mesh/clock.ts';
+import { deadlineOf } from '../mesh/deadline.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import type { CallOptions } from '../mesh/mesh.ts';
@@ -45,7 +46,7 @@ export class CallRouter {
       return (await this.#claim(peer, input as CheckedInput<'claim'>, options)) as OperationOutput<Name>;
     if (peer === undefined) return this.#local(name, input, options);
     const { signal, onProgress } = options;
-    const deadlineMs = patience(name, input, options.deadlineMs ?? this.#deadlineOf(name, input));
+    const deadlineMs = options.deadlineMs ?? deadlineOf(name, input, this.#options.limits);
     return this.#options.client.call(peer, name, input, { deadlineMs, signal, onProgress });
   }
 
@@ -55,7 +56,7 @@ export class CallRouter {
     options: CallOptions,
   ): Promise<OperationOutput<Name>> {
     const { operations, peerId, clock } = this.#options;
-    const { signal, onProgress, deadlineMs = this.#deadlineOf(name, input) } = options;
+    const { signal, onProgress, deadlineMs = deadlineOf(name, input, this.#options.limits) } = options;
     // What does not wait ends by itself, soon: a timer for each of these calls would cost more than it saves.
     if (operationEntry(name).waitMs === undefined)
       return operations.call(name, input, { caller: peerId, signal, onProgress });
@@ -72,7 +73,7 @@ export class CallRouter {
     options: CallOptions,
   ): Promise<OperationOutput<'claim'>> {
     const { operations, peerId, clock } = this.#options;
-    const { signal, deadlineMs = this.#deadlineOf('claim', input) } = options;
+    const { signal, deadlineMs = deadlineOf('claim', input, this.#options.limits) } = options;
     const waitMs = input.wait_s * 1000;
     const own = ownQueue(operations, peerId, input, troubles);
     const only = peer !== undefined ? this.#source(peer, input) : targetOf(input) !== undefined ? own : undefined;
@@ -109,10 +110,6 @@ export class CallRouter {
   #source(peer: Peer, input: CheckedInput<'claim'>): ClaimSource {
     return peerQueue(this.#options.client, peer, input, troubles);
   }
-
-  #deadlineOf<Name extends OperationName>(name: Name, input: CheckedInput<Name>): number {
-    return (operationEntry(name).waitMs?.(input) ?? 0) + this.#options.limits.callDeadlineMs;
-  }
 }
 
 const troubles: ClaimTroubles = {
@@ -122,12 +119,6 @@ const troubles: ClaimTroubles = {
       error,
     }),
 };
-
-/** The time that `status` names is not for the far side to wait, but for this side to wait for it. */
-function patience(name: OperationName, input: Record<string, unknown>, deadlineMs: number): number {
-  const timeoutS = Number(input.timeout_s);
-  return name === 'status' && timeoutS > 0 ? Math.min(deadlineMs, timeoutS * 1000) : deadlineMs;
-}
 
 function ownerOf({ task_id }: ClaimedTask): Peer {
   return { peerId: task_id.slice(task_id.indexOf('@') + 1), addresses: [] };

@@ -7,11 +7,9 @@
  */
 
 import { createHash } from 'node:crypto';
-import { generateKey } from '@libp2p/pnet';
 import { MeshError } from '../mesh/errors.ts';
-import { readPrivateFile, writePrivateFile } from './private-file.ts';
+import { readPrivateFile } from './private-file.ts';
 
-const fileBytes = 95;
 const pattern = /^\/key\/swarm\/psk\/1\.0\.0\/\n\/base16\/\n[0-9a-fA-F]{64}\s*$/;
 
 /** The key file's bytes, or undefined when there is no such file. Throws `data_corrupt`. */
@@ -24,15 +22,6 @@ export async function readMeshKey(file: string): Promise<Uint8Array | undefined>
     'data_corrupt',
     `The mesh key ${file} is damaged: it is not a libp2p pre-shared key of 256 bits in base16. Copy it again from another machine of the mesh.`,
   );
-}
-
-/** Makes a key file. Answers false, and leaves the file alone, when there is one already. */
-export async function makeMeshKey(file: string): Promise<boolean> {
-  if ((await readMeshKey(file)) !== undefined) return false;
-  const bytes = new Uint8Array(fileBytes);
-  generateKey(bytes);
-  await writePrivateFile(file, bytes);
-  return true;
 }
 
 /** A name for the mesh that tells nothing about its key: 24 hex digits. Meshes without a key share one name. */

@@ -153,7 +153,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
   }
   opened.defer(() => keeper.stop());
   for (const place of places) keeper.keep(place);
-  log.info('Node {peerId} listens on {addresses}', { peerId, addresses: addresses() });
+  log.debug('Node {peerId} listens on {addresses}', { peerId, addresses: addresses() });
 
   const open = opened.move();
   return {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeMeshKey } from '../../src/p2p/mesh-key.ts';
+import { makeMeshKey } from '../support/mesh-key.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { eventOf, startNode, until } from './support.ts';
 

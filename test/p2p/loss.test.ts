@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net';
 import { multiaddr } from '@multiformats/multiaddr';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeMeshKey } from '../../src/p2p/mesh-key.ts';
+import { makeMeshKey } from '../support/mesh-key.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { eventOf, failureOf, rawHost, startNode } from './support.ts';
 

@@ -4,6 +4,9 @@ import { z } from 'zod';
 import { bridgeHealth } from '../health.ts';
 import { operation, seconds, target, targetByPeerId } from '../operation.ts';
 
+/** What an operation that ends at its own time limit gets on top, so that its own answer arrives and not a bare timeout. */
+const answerMs = 1_000;
+
 const counts = z.object({
   queued: z.int(),
   running: z.int(),
@@ -18,7 +21,11 @@ export const status = operation({
   summary: 'Show a node: runtime, layout, versions, peer id, addresses, queue.',
   description:
     'Answers what the node is (runtime, layout, version, peer id, addresses) and how many tasks are in which state. detail adds task types, limits and load.',
-  input: z.strictObject({ detail: z.boolean().default(false), timeout_s: seconds(600).default(10), ...targetByPeerId }),
+  input: z.strictObject({
+    detail: z.boolean().default(false),
+    timeout_s: seconds(600, 0.1).default(10).describe('How long the answer may take.'),
+    ...targetByPeerId,
+  }),
   output: z.object({
     peer_id: z.string(),
     version: z.string().describe('taskmesh’s own version.'),
@@ -48,7 +55,7 @@ export const status = operation({
   hints: { readOnly: true, idempotent: true, destructive: false },
   scope: 'queue:read',
   remote: true,
-  waitMs: (input) => input.timeout_s * 1000,
+  deadlineMs: (input) => input.timeout_s * 1000,
 });
 
 export const discoveryMethods = ['explicit', 'announce_file', 'bootstrap', 'mdns', 'peer_store'] as const;
@@ -100,6 +107,7 @@ export const discover = operation({
   scope: 'peers:connect',
   remote: false,
   waitMs: (input) => input.timeout_s * 1000,
+  deadlineMs: (input) => input.timeout_s * 1000 + answerMs,
 });
 
 export const connect = operation({
@@ -118,6 +126,7 @@ export const connect = operation({
   scope: 'peers:connect',
   remote: false,
   waitMs: (input) => input.timeout_s * 1000,
+  deadlineMs: (input) => input.timeout_s * 1000 + answerMs,
 });
 
 export const callTool = operation({
@@ -137,4 +146,5 @@ export const callTool = operation({
   scope: 'tools:call',
   remote: true,
   waitMs: (input) => input.timeout_s * 1000,
+  deadlineMs: (input) => input.timeout_s * 1000 + answerMs,
 });
