@@ -5,6 +5,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
+import { spoken, verbNotes, verbs } from '../src/bridge/protocol.ts';
 import { settingEntry, settingNames, variableOf } from '../src/config/settings.ts';
 import { inputJsonSchema } from '../src/mesh/answer.ts';
 import { errorCodes, errorKinds } from '../src/mesh/errors.ts';
@@ -109,6 +110,109 @@ ${table(['limit', 'default'], rows)}
 `;
 }
 
+function internalRpcPage(): string {
+  const verbRows = (Object.keys(verbs) as (keyof typeof verbs)[]).map((key) => {
+    const { from, params, answer, meaning } = verbNotes[key];
+    return [`\`${verbs[key]}\``, from, params, answer, meaning];
+  });
+  const operationRows = operationNames.map((name) => {
+    const { summary, hints } = operationEntry(name);
+    return [`[\`${name}\`](operations.md#${name})`, summary, hints.idempotent ? 'yes' : ''];
+  });
+  const { maxBridgeFrameBytes, frameDeadlineMs, maxBridges, bridgeIdleMs, maxInFlight, maxBodyBytes } = defaultLimits;
+  const number = (value: number): string => value.toLocaleString('en-US');
+  const request = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'submit',
+    params: { input: { task_type: 'text.stats', payload: { text: 'a b' } } },
+  };
+  const curl = 'curl -H "Authorization: Bearer $(cat ~/.taskmesh/p2p.token)"';
+  return `# The internal RPC
+
+What crosses the bridge between a server (the near side) and the P2P node (the far side). [bridge.md](bridge.md) says where the
+far side may be and what holds for every call; this page is for who looks at the wire, or asks a P2P service by hand. It is not
+for other programs to build on: that is MCP. ${made}
+
+This build speaks versions ${spoken.oldest} to ${spoken.newest} of the protocol.
+
+## Messages
+
+JSON-RPC 2.0, the same on every way across. Both sides may ask.
+
+* **A call**: \`method\` is the operation's name, \`params\` is \`{ "input": …, "_meta": … }\`. Under \`_meta\`,
+  \`taskmesh/deadlineMs\` is how long the caller will wait: the far side stops by itself when it is over. \`progressToken\` asks
+  for progress.
+* **Cancellation**: the notification \`notifications/cancelled\` with \`requestId\`, as in MCP.
+* **Progress**: the notification \`notifications/progress\` with \`progressToken\` and \`task\`.
+* **An error** is a JSON-RPC error whose \`data\` is \`{ok: false, error, message, retryable, details?}\`; \`error\` is one of the
+  [codes](errors.md).
+* At most ${number(maxInFlight)} calls are in flight each way; more are refused as \`busy\`.
+
+\`\`\`json
+{"jsonrpc":"2.0","id":3,"method":"wait","params":{"input":{"task_id":"…"},"_meta":{"taskmesh/deadlineMs":30000,"progressToken":3}}}
+{"jsonrpc":"2.0","method":"notifications/progress","params":{"task":{"task_id":"…","status":"running","attempt":1,"progress":0.5},"progressToken":3}}
+{"jsonrpc":"2.0","id":3,"result":{"done":true,"task":{}}}
+\`\`\`
+
+## Verbs
+
+${table(['method', 'sent by', 'params', 'answer', 'meaning'], verbRows)}
+
+Everything before the hello is refused with \`unauthorized\`. The highest version that both sides speak is taken; when there is
+none, the side that is too old is named in the error, with what both speak.
+
+## Operations
+
+Sent by the near side, which has checked the input. An idempotent one is carried once more by the bridge itself when the far
+side ended before it answered.
+
+${table(['method', 'meaning', 'idempotent'], operationRows)}
+
+## Ways across
+
+### Unix socket
+
+\`unix:<data>/p2p.sock\`, mode 600 in a folder of mode 700: whoever may open it may use it. A token in the hello is checked if
+there is one. Each message is a frame: four bytes of length (unsigned, big-endian), then that many bytes of UTF-8 JSON, at most
+${number(maxBridgeFrameBytes)}. Half a frame must become a whole one within ${number(frameDeadlineMs)} ms. Messages of one tick are
+written together; those of 64 KiB and more are written one at a time and let smaller ones pass.
+
+A socket that a killed service has left behind is taken over by the next one; one that answers is \`address_in_use\`.
+
+### Loopback HTTP
+
+\`--rpc-listen http://127.0.0.1:7332\`. Every request carries \`Authorization: Bearer <token>\`; the token is in \`p2p.token\` in
+the service's data folder, for its owner alone. \`Host\` must be a name of loopback, and requests of web pages (\`Origin\`) are
+refused.
+
+One operation by one request, no hello needed; the input is checked by the service:
+
+\`\`\`sh
+${curl} -d '{}' http://127.0.0.1:7332/rpc/status
+${curl} -d '${JSON.stringify(request)}' http://127.0.0.1:7332/rpc
+\`\`\`
+
+The first is answered as the operation's tool would, \`{"ok":true,…}\`, with an HTTP status to match; the second with a JSON-RPC
+response. Bodies are at most ${number(maxBodyBytes)} bytes. Closing the connection cancels the call.
+
+A session, which is what servers use: \`GET /rpc\` is answered by a stream that does not end, one message a line (NDJSON), and
+by the header \`Taskmesh-Session\`. \`POST /rpc\` with that header carries messages the other way, one a line, and is answered
+with 202. The session ends with its stream, or when nothing is posted for ${number(bridgeIdleMs)} ms; servers ping every second.
+At most ${maxBridges} are open at a time, and as many sockets.
+
+### MessagePort, and in memory
+
+A worker thread gets the same messages as flat lists (\`src/bridge/packed.ts\`); two sides in one loop hand them over as they are.
+
+## A supervised service
+
+With \`--layout process\` and no \`--p2p-service\`, the server starts \`entrypoints/p2p.ts --supervised\`. It writes one line of JSON
+to the child's standard input (\`{node, rpc, logLevel}\`), reads one line from its standard output (\`{"ok":true,"rpc":[…]}\`, or the
+failure), and then connects like anybody else. The child ends when its standard input does, whatever the server died of.
+`;
+}
+
 function readme(): string {
   const tools = table(
     ['tool', 'what it does'],
@@ -130,6 +234,7 @@ export function makeDocs(): Map<string, string> {
     ['docs/operations.md', operationsPage()],
     ['docs/settings.md', settingsPage()],
     ['docs/limits.md', limitsPage()],
+    ['docs/internal-rpc.md', internalRpcPage()],
     ['README.md', readme()],
   ]);
 }

@@ -1,6 +1,7 @@
 /**
  * What waits to be written to a byte stream. Messages of one tick go out together; large ones go one at a time and let the
- * small ones pass, so that a megabyte holds up nothing but itself. Used by the channels over sockets and HTTP.
+ * small ones pass. Used by the channels over sockets and HTTP. Beside eight lanes of 1 MiB messages on a Unix socket, a small
+ * call took 5 ms at the median where it took 35 to 58 ms in the order of posting; the bulk itself was a quarter slower.
  *
  * Order: small messages keep theirs, large ones keep theirs. A small message never overtakes a large one of the same request:
  * of all messages only a cancellation can follow something large under its id, and it waits behind it.

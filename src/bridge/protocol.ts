@@ -18,19 +18,58 @@ export interface ProtocolRange {
 
 /** The verbs beside the operations. */
 export const verbs = {
-  /** First of all. Params `Hello`, answers `Welcome`. Fails with `protocol_mismatch` or `unauthorized`. */
   hello: 'bridge/hello',
-  /** Builds and starts the node; params `{ options }`. Only where the near side owns the far side's life. */
   start: 'bridge/start',
-  /** Stops the node; answers when everything is closed. Only where the near side owns the far side's life. */
   stop: 'bridge/stop',
-  /** Answers `{}` as soon as the far side's loop gets to it: the health check. */
   ping: 'bridge/ping',
-  /** Turns events on or off; params `{ on }`. */
   subscribe: 'bridge/subscribe',
-  /** From the far side: params `{ events, missed }`. A request, so that the next batch waits for this one's answer. */
   events: 'bridge/events',
 } as const;
+
+/** What each verb means: the documentation is made from it. */
+export const verbNotes: Readonly<Record<keyof typeof verbs, VerbNote>> = {
+  hello: {
+    from: 'near',
+    params: '`{oldest, newest, build, token?}`',
+    answer: '`{protocol, build, limits}`',
+    meaning:
+      'First of all. Fails with `protocol_mismatch`, which says which side to upgrade, or with `unauthorized`. `limits` are the far side’s bounds.',
+  },
+  start: {
+    from: 'near',
+    params: '`{options}`',
+    answer: '`{}`',
+    meaning: 'Builds and starts the node. Only in a worker thread, whose life is its server’s.',
+  },
+  stop: {
+    from: 'near',
+    params: '`{}`',
+    answer: '`{}`',
+    meaning: 'Stops the node; answers when everything is closed. Only in a worker thread.',
+  },
+  ping: {
+    from: 'near',
+    params: '`{}`',
+    answer: '`{}`',
+    meaning: 'The health check: answered as soon as the far side’s loop gets to it.',
+  },
+  subscribe: { from: 'near', params: '`{on}`', answer: '`{}`', meaning: 'Turns the node’s events on or off.' },
+  events: {
+    from: 'far',
+    params: '`{events, missed}`',
+    answer: '`{}`',
+    meaning:
+      'Events in their order. A request, so that the next batch waits for this one’s answer; `missed` counts those that were left out meanwhile, never the last of a task or peer.',
+  },
+};
+
+export interface VerbNote {
+  /** Who sends it: the near side is the server, the far side has the node. */
+  from: 'near' | 'far';
+  params: string;
+  answer: string;
+  meaning: string;
+}
 
 export interface Hello extends ProtocolRange {
   /** taskmesh's version, for people. */

@@ -20,6 +20,15 @@ starting('serve hands its settings to the service and answers its exit code', as
   assert.match((await run('serve')).stderr, 'Port 7331 is taken. (address_in_use)');
 });
 
+starting('p2p hands its settings to the P2P service and answers its exit code', async () => {
+  const { run, started, context } = shell();
+  const said = await run('p2p', '--rpc-listen', 'http://127.0.0.1:7332');
+  assert.equal([said.exitCode, said.stdout], [0, 'it runs\n']);
+  assert.equal(started[0]?.rpcListen, ['http://127.0.0.1:7332']);
+  context.serveP2p = () => Promise.reject(new MeshError('address_in_use', 'Another P2P service answers.'));
+  assert.match((await run('p2p')).stderr, 'Another P2P service answers. (address_in_use)');
+});
+
 starting('--join is refused with an open door, as serve is', async () => {
   const said = await shell().ask('status', '--p2p-listen', '/ip4/0.0.0.0/tcp/1');
   assert.is(said.exitCode, 2);

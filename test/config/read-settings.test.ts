@@ -173,3 +173,42 @@ refusals('a mesh key opens the door, and a client needs none', () => {
 
 precedence.run();
 refusals.run();
+
+const service = suite('settings of the P2P service');
+
+service('by default it listens on a socket in the data folder', () => {
+  assert.equal(read({ flags: { data: '/d' } }).rpcListen, ['unix:/d/p2p.sock']);
+});
+
+service('sockets have absolute paths, HTTP is loopback', () => {
+  const flags = { 'rpc-listen': ['unix:s.sock,unix:~/x.sock', 'http://localhost:7332/', 'http://[::1]:1'] };
+  assert.equal(read({ flags }).rpcListen, [
+    'unix:/work-folder/s.sock',
+    'unix:/home/me/x.sock',
+    'http://127.0.0.1:7332',
+    'http://[::1]:1',
+  ]);
+  for (const address of [
+    'http://0.0.0.0:1',
+    'http://127.0.0.1',
+    '/s',
+    'unix:',
+    `unix:/${'x'.repeat(110)}`,
+    'http://127.0.0.1:70000',
+  ])
+    assert.match(refusal({ flags: { 'rpc-listen': address } }).message, 'at most 103 bytes');
+});
+
+service('whoever names a service means the layout process, and no other', () => {
+  const flags = { 'p2p-service': 'unix:/run/p2p.sock' };
+  assert.equal([read({ flags }).layout, read({ flags }).p2pTokenFile], ['process', undefined]);
+  assert.match(refusal({ flags: { ...flags, layout: 'worker' } }).message, '--p2p-service');
+});
+
+service('HTTP takes the token in the data folder, unless another is named', () => {
+  const flags = { data: '/d', 'p2p-service': 'http://127.0.0.1:7332' };
+  assert.is(read({ flags }).p2pTokenFile, '/d/p2p.token');
+  assert.is(read({ flags: { ...flags, 'p2p-token-file': '/t' } }).p2pTokenFile, '/t');
+});
+
+service.run();
