@@ -38,6 +38,9 @@ export interface HostOptions {
 /** Streams of all protocols that one connection may hold open: the carriage's, and identify's and ping's short ones. */
 const maxStreamsPerConnection = 64;
 
+/** What Yamux gives each stream to begin with; it doubles where the round trips are long. */
+const leastWindowBytes = 256 * 1024;
+
 /**
  * Connecting to one address, a handshake, a negotiation, in milliseconds. On Deno, libp2p's time limits keep a process alive
  * until they are over, even when what they limit has long ended; so this is also how long one lingers after `stop`.
@@ -61,8 +64,9 @@ export async function buildHost(options: HostOptions): Promise<Host> {
         maxOutboundStreams: maxStreamsPerConnection,
         streamOptions: {
           maxWriteBufferLength: limits.maxBufferedBytes,
-          // A window is what a peer may send before this node has looked at any of it, and what piles up while reading pauses.
-          maxStreamWindowSize: limits.maxFrameBytes,
+          // A window is what a peer may send before this node has looked at any of it, and what piles up while reading pauses:
+          // less than libp2p's read buffers hold (4 MiB), because a WebSocket goes on reading.
+          maxStreamWindowSize: Math.max(leastWindowBytes, limits.maxFrameBytes / 2),
           maxReadBufferLength: 2 * limits.maxFrameBytes,
         },
         // Deno's checker sees two copies of one dependency's types here, which only differ in where they lie.
