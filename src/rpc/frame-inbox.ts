@@ -65,6 +65,8 @@ export class FrameInbox {
   /** Nothing was answered since a request had waited in vain: the next ones need not wait. */
   #stuck = false;
   #onEmpty: (() => void) | undefined;
+  /** Small ones used up the last turn. */
+  #passedOver = false;
   #scheduled = false;
   #paused = false;
   #closed = false;
@@ -141,8 +143,9 @@ export class FrameInbox {
     while (count < this.#small.length && clock.monotonicMs() < untilMs && !this.#closed)
       this.#give(this.#small[count++]);
     this.#small.splice(0, count);
-    // A large one has a turn to itself, and small ones in the same turn only when they were quick.
-    if (ownTurn && this.#small.length === 0) this.#giveLarge();
+    // A large one comes after small ones only when they were quick; when they never are, it has every second turn.
+    if (ownTurn && (this.#small.length === 0 || this.#passedOver)) this.#giveLarge();
+    if (ownTurn) this.#passedOver = this.#small.length > 0 && !this.#passedOver;
     if (this.#closed) return;
     if (this.#small.length > 0 || (this.#large.length > 0 && this.#held === undefined)) this.#schedule();
   }

@@ -108,6 +108,14 @@ inbox('small ones that take long leave the rest, in order, to the turns that fol
   ]);
 });
 
+inbox('small ones without end do not keep a large one waiting for ever', () => {
+  const scene = new Scene(undefined, ({ clock }) => clock.advance(3));
+  scene.arrive(large(100), ...Array.from({ length: 20 }, (_, index) => small(index)));
+  scene.take();
+  for (let turn = 0; turn < 2; turn++) scene.turn();
+  assert.ok(scene.take().includes(100));
+});
+
 inbox('bulk that comes faster than it is served pauses the reading, and goes on as it is answered', () => {
   const scene = new Scene(3 * largeFrameBytes);
   let sent = 0;
