@@ -11,8 +11,8 @@ import type { RpcAddress } from '../mesh/rpc-address.ts';
 import type { Channel, ChannelEvents } from '../rpc/channel.ts';
 import type { EncodedMessage } from '../rpc/frames.ts';
 import type { RpcMessage } from '../rpc/message.ts';
+import { Outbox } from '../rpc/outbox.ts';
 import { encodeLines, LineReader } from './line-reader.ts';
-import { Outbox } from './outbox.ts';
 
 /** Where the RPC is served. */
 export const rpcPath = '/rpc';
@@ -82,7 +82,6 @@ class HttpChannel implements Channel {
     this.#reader = new LineReader(maxFrameBytes);
     this.#outbox = new Outbox({
       maxFrameBytes,
-      oneAtATime: true,
       write: (batch, done) => void this.#send(batch).then(done, (cause) => this.#break(cause)),
     });
   }

@@ -12,7 +12,7 @@ import { defaultLimits, type Limits } from '../mesh/limits.ts';
 import type { Channel, ChannelEvents } from '../rpc/channel.ts';
 import { encodeFrames, FrameReader } from '../rpc/frames.ts';
 import type { RpcMessage } from '../rpc/message.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox } from '../rpc/outbox.ts';
 
 /** How long a closed socket may take to hand over what was written before it is cut, in milliseconds. */
 const lingerMs = 1_000;
@@ -79,7 +79,8 @@ class SocketChannel implements Channel {
 
   close(): void {
     if (this.#closed) return;
-    this.#outbox.flushAll();
+    const last = this.#outbox.takeAll();
+    if (last.length > 0) this.#socket.write(encodeFrames(last));
     this.#end();
     const cancelLinger = this.#clock.setTimer(lingerMs, () => this.#socket.destroy());
     this.#socket.once('close', cancelLinger);

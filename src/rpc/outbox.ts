@@ -33,6 +33,8 @@ export class Outbox {
   #bytes = 0;
   #scheduled = false;
   #underWay = false;
+  /** The batch before was of small ones: a large one that waits is next, however many small ones come. */
+  #largeIsNext = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -79,9 +81,10 @@ export class Outbox {
 
   #flush(): void {
     if (this.#underWay) return;
-    const small = this.#takeSmall(batchBytes);
+    const small = this.#largeIsNext && this.#large.length > 0 ? [] : this.#takeSmall(batchBytes);
     const batch = small.length > 0 ? small : this.#takeLarge();
     if (batch.length === 0) return;
+    this.#largeIsNext = small.length > 0;
     this.#underWay = true;
     this.#options.write(batch, () => {
       this.#underWay = false;

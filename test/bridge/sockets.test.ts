@@ -5,11 +5,10 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { listenSocket } from '../../src/bridge/far-side/listen-socket.ts';
-import { Outbox } from '../../src/bridge/outbox.ts';
 import { socketChannel } from '../../src/bridge/socket-channel.ts';
 import { defaultLimits, type Limits } from '../../src/mesh/limits.ts';
 import type { Channel } from '../../src/rpc/channel.ts';
-import { type EncodedMessage, encodeFrames, encodeMessage } from '../../src/rpc/frames.ts';
+import { encodeFrames, encodeMessage } from '../../src/rpc/frames.ts';
 import type { RpcMessage } from '../../src/rpc/message.ts';
 import { errorCode } from '../support/error-code.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -162,70 +161,6 @@ test('what was posted before a close still goes out', async () => {
 });
 
 test.run();
-
-const outbox = suite('outbox');
-const large = 'x'.repeat(100_000);
-const request = (id: number, text: string): RpcMessage => ({ jsonrpc: '2.0', id, method: 'm', params: { text } });
-const cancel = (requestId: number): RpcMessage => ({
-  jsonrpc: '2.0',
-  method: 'notifications/cancelled',
-  params: { requestId },
-});
-
-function recorded(oneAtATime: boolean): { box: Outbox; batches: unknown[][]; done: (() => void)[] } {
-  const batches: unknown[][] = [];
-  const done: (() => void)[] = [];
-  const box = new Outbox({
-    maxFrameBytes: 1_000_000,
-    oneAtATime,
-    write(batch: readonly EncodedMessage[], written) {
-      batches.push(batch.map(({ text }) => JSON.parse(text)).map(({ id, params }) => id ?? -params.requestId));
-      done.push(written);
-    },
-  });
-  return { box, batches, done };
-}
-
-const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-outbox('small messages pass large ones, which go one at a time', async () => {
-  const { box, batches, done } = recorded(false);
-  for (const message of [request(1, large), request(2, ''), request(3, large), request(4, '')]) box.add(message);
-  await tick();
-  assert.equal(batches, [[2, 4], [1]]);
-  box.add(request(5, ''));
-  await tick();
-  assert.equal(batches, [[2, 4], [1], [5]]);
-  done[1]?.();
-  assert.equal(batches.at(-1), [3]);
-  assert.is(box.bytes, 0);
-});
-
-outbox('a cancellation stays behind the large request that it cancels', async () => {
-  const { box, batches, done } = recorded(false);
-  for (const message of [request(1, large), request(2, large), cancel(2), request(3, ''), cancel(3)]) box.add(message);
-  await tick();
-  assert.equal(batches, [[3, -3], [1]]);
-  done[1]?.();
-  assert.equal(batches.at(-1), [2]);
-  done[2]?.();
-  assert.equal(batches.at(-1), [-2]);
-});
-
-outbox('where batches go one at a time, what comes meanwhile goes together with the next', async () => {
-  const { box, batches, done } = recorded(true);
-  box.add(request(1, ''));
-  await tick();
-  for (const message of [request(2, large), request(3, ''), request(4, large)]) box.add(message);
-  await tick();
-  assert.equal(batches, [[1]]);
-  done[0]?.();
-  assert.equal(batches.at(-1), [3, 2]);
-  done[1]?.();
-  assert.equal(batches.at(-1), [4]);
-});
-
-outbox.run();
 
 const listening = suite('listening on a socket');
 const options = { maxConnections: 4, serve: (socket: Socket) => void socket.resume() };

@@ -64,7 +64,9 @@ for (const way of ways) {
     await using bridge = await greeted();
     const steps: unknown[] = [];
     await bridge.ask('progress', null, { onProgress: ({ progress }) => steps.push(progress) });
-    assert.equal(steps, [1, 2, 3]);
+    // Of the progress of one tick the newest is enough.
+    assert.equal([...steps].sort(), steps);
+    assert.is(steps.at(-1), 3);
     bridge.near.watch(true);
     assert.is((await bridge.ask('event')).value, 1);
     await bridge.ask('echo');

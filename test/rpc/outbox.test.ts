@@ -57,6 +57,18 @@ outbox('small ones pass the large ones that wait, which go one at a time', async
   assert.is(bench.outbox.bytes, 0);
 });
 
+outbox('a large one goes in its turn, however many small ones keep coming', async () => {
+  const bench = new Scene();
+  bench.outbox.add(request(1));
+  await new Promise((resolve) => setImmediate(resolve));
+  bench.outbox.add(request(2, largeFrameBytes));
+  bench.outbox.add(request(3));
+  assert.equal(await bench.next(), [1]);
+  bench.outbox.add(request(4));
+  assert.equal(await bench.next(), [2]);
+  assert.equal(await bench.next(), [3, 4]);
+});
+
 outbox('a cancellation stays behind the large request that it is about, and passes others', async () => {
   const bench = new Scene();
   const cancel = (requestId: number): RpcMessage => notification('notifications/cancelled', { requestId });

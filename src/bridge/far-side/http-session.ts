@@ -9,8 +9,8 @@ import { MeshError } from '../../mesh/errors.ts';
 import type { Limits } from '../../mesh/limits.ts';
 import type { Channel, ChannelEvents } from '../../rpc/channel.ts';
 import type { RpcMessage } from '../../rpc/message.ts';
+import { Outbox } from '../../rpc/outbox.ts';
 import { encodeLines } from '../line-reader.ts';
-import { Outbox } from '../outbox.ts';
 
 export class HttpSession implements Channel {
   readonly #response: ServerResponse;
@@ -76,7 +76,8 @@ export class HttpSession implements Channel {
 
   close(): void {
     if (this.#closed) return;
-    this.#outbox.flushAll();
+    const last = this.#outbox.takeAll();
+    if (last.length > 0) this.#response.write(encodeLines(last));
     this.#end();
     this.#response.end();
   }
