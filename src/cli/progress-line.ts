@@ -6,6 +6,8 @@ import { printable } from './style.ts';
 
 export interface ProgressLine {
   show(progress: TaskProgress): void;
+  /** Something else that one waits for. */
+  say(text: string): void;
   /** Leaves the terminal's line empty again. */
   close(): void;
 }
@@ -14,14 +16,15 @@ const clearLine = '\r\u001b[2K';
 
 export function progressLine(output: Output): ProgressLine {
   let last = '';
+  const say = (text: string): void => {
+    if (text === last) return;
+    last = text;
+    if (output.isTTY !== true) output.write(`${text}\n`);
+    else output.write(`${clearLine}${text.slice(0, (output.columns ?? 80) - 1)}`);
+  };
   return {
-    show(progress) {
-      const text = textOf(progress);
-      if (text === last) return;
-      last = text;
-      if (output.isTTY !== true) output.write(`${text}\n`);
-      else output.write(`${clearLine}${text.slice(0, (output.columns ?? 80) - 1)}`);
-    },
+    show: (progress) => say(textOf(progress)),
+    say,
     close() {
       if (output.isTTY === true && last !== '') output.write(clearLine);
       last = '';

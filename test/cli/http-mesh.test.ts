@@ -1,13 +1,15 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createHttpMesh } from '../../src/cli/http-mesh.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
 import type { TaskProgress } from '../../src/mesh/mesh.ts';
 import { type OperationName, operationNames } from '../../src/mesh/operations.ts';
-import { aborted, exampleTask, inputs, taskId } from '../server/fake-mesh.ts';
+import { aborted, exampleTask, inputs, peerId, taskId } from '../server/fake-mesh.ts';
 import { withServer } from '../server/serve.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { shell } from './shell.ts';
 
 async function failureOf(running: Promise<unknown>): Promise<MeshError> {
@@ -90,6 +92,61 @@ test('a node that does not answer in time is a timeout', () =>
     assert.ok(error.retryable);
   }));
 
+test('a node that answers at the very end of its time is still heard', () =>
+  withServer({}, async ({ fake, url }) => {
+    await using mesh = createHttpMesh({ url, version: '0.0.0' });
+    const given: number[] = [];
+    fake.on('status', async (_input, { deadlineMs }) => {
+      given.push(deadlineMs ?? 0);
+      await new Promise((resolve) => setTimeout(resolve, deadlineMs));
+      throw new MeshError('peer_unreachable', 'The peer is silent.');
+    });
+    const error = await failureOf(mesh.call('status', { timeout_s: 0.1, remote_peer_id: peerId }));
+    assert.equal([error.code, given], ['peer_unreachable', [100]]);
+  }));
+
+test('a node that dies while a call waits for it is noticed at once', async () => {
+  for (const died of [true, false]) {
+    await using node = await streamingNode();
+    await using mesh = createHttpMesh({ url: node.url, version: '0.0.0' });
+    const running = failureOf(mesh.call('wait', { task_id: taskId }));
+    await node.waiting;
+    node.end(died);
+    const error = await running;
+    assert.equal([error.code, error.retryable], ['mesh_down', true]);
+    assert.match(error.message, 'went away before it answered');
+  }
+});
+
+test('a node that stays silent is given up after three missing signs of life', async () => {
+  await using node = await streamingNode();
+  const clock = new FakeClock();
+  await using mesh = createHttpMesh({ url: node.url, version: '0.0.0', clock });
+  const running = failureOf(mesh.call('wait', { task_id: taskId }));
+  await node.waiting;
+  while (clock.pendingTimers === 0) await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(44_999);
+  clock.advance(1);
+  assert.match((await running).message, 'said nothing for 45 s');
+  await node.closed;
+});
+
+test('giving up is possible while a frozen node lets the connection wait', async () => {
+  const server = createServer(() => asked.resolve());
+  const asked = Promise.withResolvers<void>();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
+  const controller = new AbortController();
+  const mesh = createHttpMesh({ url, version: '0.0.0' });
+  const running = failureOf(mesh.call('status', {}, { signal: controller.signal }));
+  await asked.promise;
+  controller.abort();
+  assert.is((await running).code, 'cancelled');
+  await mesh[Symbol.asyncDispose]();
+  server.closeAllConnections();
+  server.close();
+});
+
 test('no node at the address is mesh_down, and says what to do', async () => {
   const url = `http://127.0.0.1:${await freePort()}/mcp`;
   await using mesh = createHttpMesh({ url, version: '0.0.0' });
@@ -144,6 +201,57 @@ test('the command line asks the node at --url', () =>
       ['submit', 'wait'],
     );
   }));
+
+interface StreamingNode extends AsyncDisposable {
+  readonly url: string;
+  /** A call's stream is open. */
+  readonly waiting: Promise<void>;
+  /** That stream is closed. */
+  readonly closed: Promise<void>;
+  /** Ends it: as a process that dies does, or properly. */
+  end(died: boolean): void;
+}
+
+/** Speaks as much MCP as it takes to get a call, and opens a stream for the answer. */
+async function streamingNode(): Promise<StreamingNode> {
+  const waiting = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  let stream: ServerResponse | undefined;
+  const server = createServer(async (request, response) => {
+    if (request.method !== 'POST') return void response.writeHead(405).end();
+    const message = (await json(request)) as { id?: number; method?: string };
+    if (message.method === 'tools/call') {
+      stream = response;
+      response.once('close', closed.resolve);
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(': here\n\n', () => waiting.resolve());
+      return;
+    }
+    const result = {
+      protocolVersion: '2025-06-18',
+      capabilities: { tools: {} },
+      serverInfo: { name: 'taskmesh', version: '0' },
+    };
+    const answer =
+      message.method === 'initialize' ? { result } : { error: { code: -32601, message: 'no such method' } };
+    if (message.id === undefined) response.writeHead(202).end();
+    else {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, ...answer }));
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,
+    waiting: waiting.promise,
+    closed: closed.promise,
+    end: (died) => (died ? stream?.socket?.resetAndDestroy() : stream?.end()),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
 
 function freePort(): Promise<number> {
   const server = createServer();

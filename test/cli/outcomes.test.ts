@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { exampleTask, peerId, taskId } from '../server/fake-mesh.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { shell } from './shell.ts';
 
 const outcomes = suite('exit codes and answers');
@@ -36,9 +37,12 @@ outcomes('waiting is a success only when the task is completed', async () => {
 });
 
 outcomes('without --timeout-s waiting goes on until the task is finished', async () => {
-  const { ask, fake } = shell();
+  const { ask, fake, context } = shell();
+  const clock = new FakeClock();
+  context.clock = clock;
   let left = 3;
-  fake.on('wait', async () => {
+  fake.on('wait', async ({ timeout_s }) => {
+    clock.advance(timeout_s * 1000);
     const done = --left === 0;
     return { task: { ...exampleTask, status: done ? 'completed' : 'running', result: 1 }, done };
   });
