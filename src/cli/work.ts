@@ -5,12 +5,10 @@ import { execRunner } from '../work/exec.ts';
 import { programOf } from '../work/program.ts';
 import { work as startWorker, type WorkEvent } from '../work/work.ts';
 import type { Command, CommandCall, Outcome } from './command.ts';
+import { keepAlive } from './keep-alive.ts';
 import { printable } from './style.ts';
 import { duration } from './table.ts';
 import { UsageError } from './usage-error.ts';
-
-/** A timer that does nothing but keep the process alive while the worker waits for a node to come back. */
-const keepAliveMs = 2 ** 30;
 
 export const work: Command = {
   name: 'work',
@@ -21,7 +19,8 @@ export const work: Command = {
     'Exit code 0 completes the task, any other one fails it with the last lines of standard error, and it is tried again while attempts are left; 75 says that it is worth it. ' +
     'A .ts or .js file is run by the runtime that runs taskmesh; Deno lets it read files and nothing else: for more write --exec "deno run --allow-net worker.ts". ' +
     'The command is split into words like in a shell, but no shell runs it. The program finds TASKMESH_TASK_ID, _TASK_TYPE, _ATTEMPT and _MODEL_NAME in its environment. ' +
-    'Ctrl-C lets running tasks end within the grace, then gives them back.',
+    'Ctrl-C lets running tasks end within the grace, then gives them back. ' +
+    'Only "taskmesh work" itself can end the program: if it is killed (kill -9), the program runs on while its task goes to another worker when the lease is over. A program notices when it writes to standard output or standard error, which are closed then; one that may not run twice should report progress, or run "taskmesh work" under systemd or in a container, which end everything together.',
   positionals: [],
   flags: {
     type: { kind: 'list', summary: 'Type of tasks to do; repeat it for more.', placeholder: 'TYPE' },
@@ -78,12 +77,8 @@ async function runWorker(call: CommandCall): Promise<Outcome> {
   };
   const mesh = await call.mesh();
   context.stderr.write(`working on ${types.join(', ')} as ${options.workerId}; Ctrl-C stops\n`);
-  const keepAlive = setInterval(() => {}, keepAliveMs);
-  try {
-    await startWorker(mesh, options).done;
-  } finally {
-    clearInterval(keepAlive);
-  }
+  using _ = keepAlive();
+  await startWorker(mesh, options).done;
   const text = Object.entries(ended).flatMap(([outcome, count]) => (count > 0 ? [`${count} ${outcome}`] : []));
   return { answer: { ok: true, ...ended }, text: `Tasks: ${text.join(', ') || 'none'}.`, exitCode: 0 };
 }
@@ -92,10 +87,17 @@ function eventText(event: WorkEvent): string {
   if (event.type === 'claim_failed') {
     return `waiting ${duration(event.retryInMs / 1000)}: ${printable(event.error.message)} (${event.error.code})`;
   }
+  if (event.type === 'stopping') return stoppingText(event);
   const { task_id, task_type } = event.task;
   if (event.type === 'claimed') return `started ${printable(task_type)} ${task_id}`;
   const error = event.error === undefined ? '' : `: ${printable(event.error)}`;
   return `${event.outcome} ${printable(task_type)} ${task_id} in ${duration(event.durationMs / 1000)}${error}`;
+}
+
+function stoppingText({ running, graceMs }: Extract<WorkEvent, { type: 'stopping' }>): string {
+  if (running === 0) return 'stopping';
+  const tasks = `${running} ${running === 1 ? 'task' : 'tasks'}`;
+  return `finishing ${tasks}, up to ${graceMs / 1000} s; Ctrl-C again stops now`;
 }
 
 function numberOf(flags: CommandCall['flags'], name: string, otherwise: number, least: number): number {

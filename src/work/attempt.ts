@@ -10,7 +10,7 @@
  *    └─ the lease was lost ─────────▶ nothing to settle: cancelled, or lost
  * ```
  * Settling is tried again while the node cannot be reached; its fence makes a late one harmless. The lease is kept until
- * the settling is over.
+ * the settling is over. A worker that stops does not wait long for a node that is known to be gone.
  */
 
 import type { Clock } from '../mesh/clock.ts';
@@ -27,6 +27,9 @@ const abandonMs = 5_000;
 const settleForMs = 120_000;
 const settleInShutdownMs = 5_000;
 
+/** How often a worker that stops finds that the node is gone before it gives up. */
+const goneTries = 3;
+
 const maxErrorLength = 8_000;
 
 const never = new AbortController().signal;
@@ -36,6 +39,8 @@ export interface AttemptContext {
   readonly run: TaskRunner;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Aborted when the worker stops: running tasks may still end. */
+  readonly stopping: AbortSignal;
   /** Aborted when running tasks have to end now. */
   readonly shutdown: AbortSignal;
 }
@@ -131,21 +136,33 @@ async function settle(task: ClaimedTask, end: RunEnd, context: AttemptContext): 
 
 /** Repeats a call that may be repeated, until it gets through, is refused, or the time is over. */
 async function persist<Output>(
-  { clock, random, shutdown }: AttemptContext,
+  { clock, random, stopping, shutdown }: AttemptContext,
   call: (deadlineMs: number) => Promise<Output>,
 ): Promise<Output> {
   const startMs = clock.monotonicMs();
-  for (let failures = 0; ; failures++) {
+  let failures = 0;
+  let gone = 0;
+  let hurried = false;
+  for (;;) {
+    // Whoever has to be quick begins with the short pauses again.
+    if (stopping.aborted && !hurried) failures = 0;
+    hurried = stopping.aborted;
     try {
       return await call(shutdown.aborted ? settleInShutdownMs : 30_000);
     } catch (thrown) {
-      const waitMs = backoffMs(failures, random);
-      const forMs = shutdown.aborted ? settleInShutdownMs : settleForMs;
       const error = toMeshError(thrown);
-      if (!error.retryable || clock.monotonicMs() + waitMs - startMs > forMs) throw error;
-      await pause(clock, waitMs, shutdown.aborted ? never : shutdown);
+      if (hurried && error.code === 'mesh_down') gone++;
+      const waitMs = backoffMs(failures++, random);
+      const forMs = shutdown.aborted ? settleInShutdownMs : settleForMs;
+      if (!error.retryable || gone >= goneTries || clock.monotonicMs() + waitMs - startMs > forMs) throw error;
+      await pause(clock, waitMs, nextOf(stopping, shutdown));
     }
   }
+}
+
+/** What ends a pause: the first of the signals that has not come yet. */
+function nextOf(...signals: readonly AbortSignal[]): AbortSignal {
+  return signals.find((signal) => !signal.aborted) ?? never;
 }
 
 function lostEnd(error: MeshError): AttemptEnd {

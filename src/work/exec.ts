@@ -9,6 +9,8 @@
  *   standard error are the task's error. All failures are tried again while the task has attempts left.
  * - When the work is no longer wanted, the program and what it started (its process group) get SIGTERM, and SIGKILL 3 s
  *   later.
+ * - A worker that is itself killed (SIGKILL) cannot do that: the program finds its standard output and standard error closed,
+ *   and nothing else is promised. A further descriptor that says so would have to be known by every program, or be in its way.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -51,7 +51,9 @@ export interface WorkOptions {
 export type WorkEvent =
   | { type: 'claimed'; task: ClaimedTask }
   | ({ type: 'ended'; task: ClaimedTask; durationMs: number } & AttemptEnd)
-  | { type: 'claim_failed'; error: MeshError; retryInMs: number };
+  | { type: 'claim_failed'; error: MeshError; retryInMs: number }
+  /** Told once; `running` tasks may end within the grace. */
+  | { type: 'stopping'; running: number; graceMs: number };
 
 export interface Worker extends AsyncDisposable {
   /** Resolves when the worker has stopped and no task runs; rejects with the `MeshError` that made it stop. */
@@ -76,7 +78,7 @@ export function work(mesh: Mesh, options: WorkOptions): Worker {
   };
   const stopping = new AbortController();
   const shutdown = new AbortController();
-  const context = { mesh, run, clock, random, shutdown: shutdown.signal };
+  const context = { mesh, run, clock, random, stopping: stopping.signal, shutdown: shutdown.signal };
   const running = new Set<Promise<void>>();
   /** Wakes the loop when a task ends or the worker stops. */
   let onRoom: () => void = () => {};
@@ -148,6 +150,7 @@ export function work(mesh: Mesh, options: WorkOptions): Worker {
 
   const stop = (withinMs: number = graceMs): Promise<void> => {
     cancelGrace();
+    if (!stopping.signal.aborted) onEvent?.({ type: 'stopping', running: running.size, graceMs: withinMs });
     stopping.abort();
     onRoom();
     if (withinMs > 0) cancelGrace = clock.setTimer(withinMs, () => shutdown.abort());

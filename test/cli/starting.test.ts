@@ -56,6 +56,7 @@ starting('work does tasks with a program until Ctrl-C, then says what it did', a
   });
   const said = await ask('work', '--type', 'text.stats,b', '--exec', 'cat', '--grace-s', '5');
   assert.is(said.exitCode, 0);
+  assert.match(said.stderr, 'finishing 1 task, up to 5 s; Ctrl-C again stops now');
   assert.match(said.stderr, `completed text.stats ${taskId}`);
   assert.is(said.stdout, 'Tasks: 1 completed.\n');
   const claim = fake.calls.find(({ name }) => name === 'claim')?.input as Record<string, unknown>;

@@ -96,4 +96,63 @@ stopping('when the node is away too, stopping still ends', async () => {
   assert.is((await next('ended')).outcome, 'lost');
 });
 
+stopping(
+  'a node that is known to be gone is not waited for: within 2 s of the stop, whatever was tried before',
+  async () => {
+    for (const failuresBefore of [1, 6]) {
+      const { queue, clock, worker, next } = bench(() => 'result');
+      for (let count = 0; count < 20; count++) queue.failNext('complete', new MeshError('mesh_down', 'away'));
+      queue.add();
+      for (let failures = 1; failures <= failuresBefore; failures++) {
+        await queue.called('complete', failures);
+        await settled();
+        if (failures < failuresBefore) clock.advance(500 * 2 ** (failures - 1));
+        await settled();
+      }
+      const startMs = clock.monotonicMs();
+      let over = false;
+      const stopped = worker.stop(10_000).then(() => {
+        over = true;
+      });
+      while (!over) {
+        await settled();
+        if (!over) clock.advance(100);
+      }
+      await stopped;
+      assert.ok(clock.monotonicMs() - startMs <= 2500, `${clock.monotonicMs() - startMs} ms`);
+      assert.is((await next('ended')).outcome, 'lost');
+    }
+  },
+);
+
+stopping('a task that runs may use its grace, even when the node is gone', async () => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const { queue, clock, worker, next } = bench(() => promise);
+  const id = queue.add();
+  await next('claimed');
+  queue.failNext('heartbeat', new MeshError('mesh_down', 'away'));
+  const stopped = worker.stop(30_000);
+  await settled();
+  clock.advance(12_000);
+  queue.failNext('complete', new MeshError('mesh_down', 'away'));
+  resolve('done in time');
+  await queue.called('complete');
+  await settled();
+  clock.advance(1_000);
+  await stopped;
+  assert.is(queue.task(id).result, 'done in time');
+});
+
+stopping('it is told once, with how many tasks still run', async () => {
+  const { run, started } = endless();
+  const { queue, worker, events } = bench(run);
+  queue.add();
+  await started;
+  const stopped = worker.stop(10_000);
+  await worker.stop(0);
+  await stopped;
+  const told = events.filter(({ type }) => type === 'stopping');
+  assert.equal(told, [{ type: 'stopping', running: 1, graceMs: 10_000 }]);
+});
+
 stopping.run();
