@@ -7,6 +7,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { getLogger } from '@logtape/logtape';
 import { MeshError } from '../mesh/errors.ts';
+import { closeToOthers } from '../mesh/own-files.ts';
 
 const log = getLogger(['taskmesh', 'cache']);
 
@@ -67,6 +68,7 @@ export function cacheStorageError(path: string, thrown: unknown): MeshError {
 function open(path: string): DatabaseSync | undefined {
   const database = new DatabaseSync(path, { timeout: 1_000 });
   try {
+    closeToOthers(path);
     const problem = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {})[0];
     if (problem !== 'ok') throw new Error(String(problem));
     const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);

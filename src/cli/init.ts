@@ -1,9 +1,10 @@
 /** `taskmesh init`: makes the mesh's shared key, which lets nodes on other machines connect and keeps strangers out. */
 
 import { randomUUID } from 'node:crypto';
-import { chmod, link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, link, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MeshError } from '../mesh/errors.ts';
+import { makeFolder } from '../mesh/own-files.ts';
 import type { Command, CommandCall, Outcome } from './command.ts';
 
 /** `/key/swarm/psk/1.0.0/`, `/base16/` and 64 hex digits: https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md */
@@ -29,7 +30,7 @@ async function makeKey({ settings, flags }: CommandCall): Promise<Outcome> {
   const path = settings.meshKey ?? join(settings.data, 'mesh.key');
   const folder = dirname(path);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     if (folder === settings.data) await chmod(folder, 0o700);
     await write(path, await newKey(), flags.force === true);
   } catch (cause) {

@@ -5,10 +5,10 @@
  * process, so a kill -9 leaves nothing to clean up; it holds between threads of one process too.
  */
 
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { MeshError } from '../mesh/errors.ts';
+import { closeToOthers, makeFolder } from '../mesh/own-files.ts';
 import { sqliteTrouble, storageError } from './sqlite-errors.ts';
 
 export interface FolderLock extends Disposable {
@@ -19,14 +19,15 @@ export interface FolderLock extends Disposable {
 /**
  * Takes the folder, and makes it (0700) if it is not there.
  *
- * Throws `data_folder_locked`, `data_corrupt` or `storage_failed`.
+ * Throws `data_folder_locked`, `invalid_config`, `data_corrupt` or `storage_failed`.
  */
 export function lockDataFolder(folder: string): FolderLock {
   const path = join(folder, 'lock.sqlite');
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     database = new DatabaseSync(path, { timeout: 0 });
+    closeToOthers(path);
     database.exec('BEGIN EXCLUSIVE');
   } catch (thrown) {
     database?.close();
@@ -40,6 +41,7 @@ export function lockDataFolder(folder: string): FolderLock {
 }
 
 function lockError(folder: string, path: string, thrown: unknown): MeshError {
+  if (thrown instanceof MeshError) return thrown;
   const trouble = sqliteTrouble(thrown);
   if (trouble === 'locked') {
     return new MeshError(

@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { MeshError } from '../mesh/errors.ts';
+import { closeToOthers } from '../mesh/own-files.ts';
 import { corruptFile, sqliteTrouble, storageError } from './sqlite-errors.ts';
 import { migrations } from './sqlite-schema.ts';
 
@@ -17,6 +18,7 @@ export function openQueueFile(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: busyTimeoutMs });
+    closeToOthers(path);
     check(database, path);
     // WAL and FULL together: a commit is on disk before it returns, at the price of one fsync.
     // fullfsync is what makes an fsync one on macOS; elsewhere it changes nothing.

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openCache } from '../../src/cache/cache.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { defaultLimits } from '../../src/mesh/limits.ts';
 import { openQueue } from '../../src/queue/engine.ts';
@@ -87,12 +88,48 @@ lock('a folder that is not there is made for its owner alone', async () => {
   if (process.platform !== 'win32') assert.is(statSync(path).mode & 0o777, 0o700);
 });
 
+lock('a folder that can never be made is refused instead of being tried for ever', () => {
+  if (process.platform !== 'linux') return;
+  for (const path of ['/proc/x', '/proc/x/y/z']) {
+    assert.is(
+      codeOf(() => lockDataFolder(path)),
+      'invalid_config',
+    );
+  }
+});
+
+lock(
+  'the databases are for their owner alone, also those of an earlier version, and what SQLite puts beside them',
+  async () => {
+    if (process.platform === 'win32') return;
+    await using folder = await tempFolder();
+    writeFileSync(folder.file('cache.sqlite'), '', { mode: 0o644 });
+    using _held = lockDataFolder(folder.path);
+    const queue = await openQueue(options(folder.file('queue.sqlite')));
+    await using _cache = await openCache(options(folder.file('cache.sqlite')));
+    const modes = readdirSync(folder.path).map((name) => [
+      name,
+      (statSync(folder.file(name)).mode & 0o777).toString(8),
+    ]);
+    await queue.close();
+    assert.ok(modes.length >= 5, `${modes}`);
+    assert.equal(
+      modes.filter(([, mode]) => mode !== '600'),
+      [],
+    );
+  },
+);
+
 lock('what is no folder, or no lock, is refused with what to do', async () => {
   await using folder = await tempFolder();
   writeFileSync(folder.file('a-file'), '');
   assert.is(
     codeOf(() => lockDataFolder(folder.file('a-file'))),
-    'storage_failed',
+    'invalid_config',
+  );
+  assert.is(
+    codeOf(() => lockDataFolder(folder.file('a-file/inside'))),
+    'invalid_config',
   );
   writeFileSync(folder.file('lock.sqlite'), 'garbage'.repeat(1000));
   assert.is(
