@@ -2,7 +2,7 @@
 
 import type { Settings } from '../config/settings.ts';
 import type { Clock } from '../mesh/clock.ts';
-import type { MeshError } from '../mesh/errors.ts';
+import type { ErrorCode, MeshError } from '../mesh/errors.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { CliContext } from './cli-context.ts';
 import type { Flags, FlagValue } from './flags.ts';
@@ -34,6 +34,8 @@ export interface Positional {
   /** What the help calls it. */
   readonly label: string;
   readonly required: boolean;
+  /** What it means; undefined: its name says it. */
+  readonly summary?: string;
   /** Takes all the rest. */
   readonly rest?: boolean;
 }
@@ -65,7 +67,14 @@ export interface Outcome {
   readonly hint?: string;
 }
 
+const usageCodes: ReadonlySet<ErrorCode> = new Set([
+  'invalid_params',
+  'invalid_config',
+  'invalid_multiaddr',
+  'invalid_peer_id',
+]);
+
 /** An error that ends a command: the exit code is 2 when the command line or a setting is at fault. */
 export function exitCodeOf(error: MeshError): 1 | 2 {
-  return error.code === 'invalid_params' || error.code === 'invalid_config' ? 2 : 1;
+  return usageCodes.has(error.code) ? 2 : 1;
 }

@@ -70,7 +70,8 @@ const made: Readonly<Record<OperationName, Made>> = {
     group: 'Give work',
     positionals: [task],
     description:
-      'Without --timeout-s it waits until the task is finished. The exit code is 0 only when the task is completed.',
+      'While the node or the task’s owner is away it is tried again. The exit code is 0 only when the task is completed.',
+    defaultTexts: { timeout_s: 'until the task is finished' },
     examples: ['wait 0192f0c1…@12D3KooW…', 'wait 0192f0c1…@12D3KooW… --timeout-s 30 --json'],
     run: waitFor,
   },

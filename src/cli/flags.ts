@@ -12,6 +12,8 @@ export interface Flag {
   readonly placeholder?: string;
   /** The default as people read it. */
   readonly defaultText?: string;
+  /** Accepted, and left out of the help: there is a shorter way to say the same. */
+  readonly hidden?: boolean;
   /** One letter. */
   readonly short?: string;
 }

@@ -72,13 +72,29 @@ export function overview(commands: readonly Command[]): string {
 export function commandHelp(command: Command): string {
   const settings = settingFlags(command.needs === 'node' ? 'node' : 'client');
   const shared = command.needs === 'client' ? { ...settings, join: joinFlag } : settings;
-  const own = Object.keys(command.flags).length === 0 ? [] : [`Options:\n${flagLines(command.flags)}`];
+  const own = Object.values(command.flags).every(({ hidden }) => hidden)
+    ? []
+    : [`Options:\n${flagLines(command.flags)}`];
+  const explained = command.positionals.flatMap(({ label, summary }) =>
+    summary === undefined || summary === '' ? [] : [`  ${label}\n${wrap(summary, '      ')}`],
+  );
   return [
     `Usage: ${usageLine(command)}`,
     wrap([command.summary, command.description ?? ''].join(' ').trim(), ''),
+    ...(explained.length === 0 ? [] : [`Arguments:\n${explained.join('\n')}`]),
     ...own,
     `${command.needs === 'client' ? 'Which node to ask, and how to answer' : 'Settings'}:\n${flagLines(shared)}`,
     `Examples:\n${command.examples.map((example) => `  ${exampleLine(example)}`).join('\n')}`,
+  ].join('\n\n');
+}
+
+/** The commands whose name begins with the same word, such as those of the cache. */
+export function familyHelp(word: string, commands: readonly Command[]): string {
+  const wide = Math.max(...commands.map(({ name }) => name.length)) + 2;
+  return [
+    `Usage: taskmesh ${word} <command> [options]`,
+    commands.map(({ name, summary }) => `  ${name.padEnd(wide)}${summary}`).join('\n'),
+    `"taskmesh ${word} <command> --help" says more.`,
   ].join('\n\n');
 }
 
@@ -89,6 +105,7 @@ function exampleLine(example: string): string {
 /** Each flag with its text below: names can be long. */
 function flagLines(flags: Flags): string {
   return Object.entries(flags)
+    .filter(([, { hidden }]) => !hidden)
     .map(([name, flag]) => {
       const value = flag.kind === 'switch' ? '' : ` ${flag.placeholder ?? 'TEXT'}${flag.kind === 'list' ? '…' : ''}`;
       const standard = flag.defaultText === undefined ? '' : ` Default: ${flag.defaultText}.`;

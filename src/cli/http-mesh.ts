@@ -23,7 +23,7 @@ import { type CallOptions, type Mesh, progressMetaKey, type TaskProgress, type U
 import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../mesh/operations.ts';
 import { streamLost, watchedFetch } from './watched-fetch.ts';
 
-export interface HttpMeshOptions {
+interface HttpMeshOptions {
   /** MCP URL of the node. */
   readonly url: string;
   /** taskmesh's own version: the node's log shows it. */

@@ -14,6 +14,8 @@ export interface OperationCommand {
   readonly group: Command['group'];
   readonly positionals?: readonly Positional[];
   readonly description?: string;
+  /** Other words for a field's default, where the command does not do what the operation does. */
+  readonly defaultTexts?: Readonly<Record<string, string>>;
   /** Flags of the command's own. */
   readonly flags?: Readonly<Record<string, Flag>>;
   readonly examples: readonly string[];
@@ -28,16 +30,29 @@ export function operationCommand(made: OperationCommand): Command {
   const fields = fieldsOf(operation);
   const byPosition = new Set(positionals.filter(({ required }) => required).map(({ name }) => name));
   const hasTarget = fields.some(({ name }) => name === 'remote_peer_id');
+  const placed = new Set(positionals.map(({ name }) => name));
+  // A positional argument, and --peer, are the short ways to say the same.
+  const isHidden = ({ name }: Field): boolean => placed.has(name) || (hasTarget && targetFields.has(name));
   const flags = Object.fromEntries(
-    fields.filter(({ name }) => !byPosition.has(name)).map((field) => [field.flag, flagOf(field)]),
+    fields
+      .filter(({ name }) => !byPosition.has(name))
+      .map((field) => [
+        field.flag,
+        {
+          ...flagOf(field),
+          ...(made.defaultTexts?.[field.name] === undefined ? {} : { defaultText: made.defaultTexts[field.name] }),
+          ...(isHidden(field) ? { hidden: true } : {}),
+        } as Flag,
+      ]),
   );
+  const summaries = new Map(fields.map(({ name, summary }) => [name, summary]));
   return {
     name: made.name ?? operation.replaceAll('_', '-'),
     group: made.group,
     summary: operationEntry(operation).summary,
     ...(made.description === undefined ? {} : { description: made.description }),
-    positionals,
-    flags: { ...(hasTarget ? { peer: peerFlag } : {}), ...made.flags, ...flags },
+    positionals: positionals.map((positional) => ({ summary: summaries.get(positional.name) ?? '', ...positional })),
+    flags: { ...(hasTarget ? { peer: { ...peerFlag, hidden: placed.has('peer') } } : {}), ...made.flags, ...flags },
     needs: 'client',
     examples: made.examples,
     async run(call) {
@@ -46,6 +61,8 @@ export function operationCommand(made: OperationCommand): Command {
     },
   };
 }
+
+const targetFields: ReadonlySet<string> = new Set(['remote_peer_id', 'remote_multiaddr']);
 
 const peerFlag: Flag = {
   kind: 'text',

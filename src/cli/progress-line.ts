@@ -4,7 +4,7 @@ import type { TaskProgress } from '../mesh/mesh.ts';
 import type { Output } from './cli-context.ts';
 import { printable } from './style.ts';
 
-export interface ProgressLine {
+interface ProgressLine {
   show(progress: TaskProgress): void;
   /** Something else that one waits for. */
   say(text: string): void;

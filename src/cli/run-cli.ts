@@ -18,7 +18,7 @@ import type { CliContext } from './cli-context.ts';
 import { type Command, type CommandCall, exitCodeOf, type Outcome } from './command.ts';
 import { commands } from './commands.ts';
 import { type Flags, type ParsedArguments, parseFlags } from './flags.ts';
-import { commandHelp, joinFlag, overview, settingFlags, usageLine } from './help.ts';
+import { commandHelp, familyHelp, joinFlag, overview, settingFlags, usageLine } from './help.ts';
 import { printable, styleOf } from './style.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -31,6 +31,10 @@ export async function runCli(context: CliContext): Promise<number> {
   if (first === undefined) {
     stderr.write(`${overview(commands)}\n`);
     return 2;
+  }
+  const members = familyOf(first);
+  if (members.length > 0 && argv.slice(1).every((word) => word === '--help' || word === '-h') && argv.length > 1) {
+    return say(stdout, familyHelp(first, members));
   }
   let json = argv.includes('--json');
   try {
@@ -102,7 +106,7 @@ function commandOf(argv: readonly string[]): { command: Command; rest: readonly 
   const one = commands.find(({ name }) => name === first);
   if (one !== undefined) return { command: one, rest: argv.slice(1) };
   if (first.startsWith('-')) throw new UsageError(`The command comes first: taskmesh <command> ${argv.join(' ')}`);
-  const family = commands.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name);
+  const family = familyOf(first).map(({ name }) => name);
   if (family.length > 0) throw new UsageError(`"${first}" is one of: ${family.join(', ')}.`);
   const near = didYouMean(
     first,
@@ -110,6 +114,11 @@ function commandOf(argv: readonly string[]): { command: Command; rest: readonly 
     'taskmesh ',
   );
   throw new UsageError(`There is no command "${first}".${near} "taskmesh --help" lists them.`);
+}
+
+/** The commands of two words that begin with this one. */
+function familyOf(word: string): Command[] {
+  return commands.filter(({ name }) => name.startsWith(`${word} `));
 }
 
 /** Every setting is a flag of every command, so that a wrapper may pass them all. */
@@ -161,6 +170,9 @@ function help({ argv, stdout, stderr }: CliContext): number {
   if (words.length === 0) return say(stdout, overview(commands));
   const command = commands.find(({ name }) => name === words.join(' '));
   if (command !== undefined) return say(stdout, commandHelp(command));
+  const [word = ''] = words;
+  const family = words.length === 1 ? familyOf(word) : [];
+  if (family.length > 0) return say(stdout, familyHelp(word, family));
   stderr.write(`There is no command "${words.join(' ')}".\n`);
   return 2;
 }
@@ -174,7 +186,8 @@ function sayError(thrown: unknown, json: boolean, { stdout, stderr, env }: CliCo
   const error = toMeshError(thrown);
   if (json) stdout.write(`${JSON.stringify(error.toFailure())}\n`);
   const again = error.retryable ? '; the same may work later' : '';
-  stderr.write(`${styleOf(stderr, env).error('error:')} ${printable(error.message)} (${error.code}${again})\n`);
+  const style = styleOf(stderr, env);
+  stderr.write(`${style.error('error:')} ${printable(error.message)} ${style.faint(`(${error.code}${again})`)}\n`);
   // An error of unknown kind hides its cause in answers; whoever sits at the terminal may see it.
   if (error.code === 'internal_error' && error.cause instanceof Error) stderr.write(`${error.cause.stack}\n`);
   return exitCodeOf(error);

@@ -22,6 +22,7 @@ const shows: Shows = {
       ],
       ['peer id', output.peer_id],
       ['addresses', output.addresses.join('\n')],
+      ['P2P side', bridgeText(output.bridge)],
       ['up for', duration(output.uptime_s)],
       ['peers', `${output.connected_peers} connected`],
       [
@@ -89,5 +90,25 @@ const shows: Shows = {
 export function show(operation: OperationName, output: object, context: Show): string {
   const own = shows[operation] as ((output: object, context: Show) => string) | undefined;
   if (own !== undefined) return own(output, context);
-  return block(Object.entries(output).map(([name, value]) => [name.replaceAll('_', ' '), valueText(value)]));
+  return block(Object.entries(output).map(([name, value]) => fieldLine(name, value, context.nowS)));
+}
+
+/** Times and durations as people read them. */
+function fieldLine(name: string, value: unknown, nowS: number): readonly [string, string | undefined] {
+  const words = (ending: string): string => name.slice(0, name.length - ending.length).replaceAll('_', ' ');
+  if (typeof value === 'number') {
+    if (name.endsWith('_ms')) return [words('_ms'), `${Math.round(value)} ms`];
+    if (name.endsWith('_until')) return [words(''), `in ${duration(Math.max(0, value - nowS))}`];
+    if (name.endsWith('_s')) return [words('_s'), duration(value)];
+  }
+  return [words(''), valueText(value)];
+}
+
+/** Undefined where all is as it should be. */
+function bridgeText(bridge: OperationOutput<'status'>['bridge']): string | undefined {
+  if (bridge === undefined || (bridge.state === 'up' && bridge.restarts === 0)) return undefined;
+  const restarts =
+    bridge.restarts === 0 ? [] : [`restarted ${bridge.restarts === 1 ? 'once' : `${bridge.restarts} times`}`];
+  const reason = bridge.last_error === null ? [] : [`last error: ${printable(bridge.last_error)}`];
+  return [bridge.state, ...restarts, ...reason].join(', ');
 }

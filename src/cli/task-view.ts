@@ -14,7 +14,7 @@ export function taskBlock(task: Task, style: Style, nowS: number): string {
     ['status', `${style.status(task.status)}${task.attempt === 0 ? '' : ` (attempt ${task.attempt}${attempts})`}`],
     ['worker', workerOf(task)],
     ['took', tookText(task)],
-    ['next try', nextTry(task, nowS)],
+    ['next attempt', nextAttempt(task, nowS)],
     ['progress', isFinal(task.status) ? undefined : (valueText(task.progress ?? undefined) ?? undefined)],
     ['error', task.error === null ? undefined : printable(task.error)],
     ['result', task.status === 'completed' ? valueText(task.result) : undefined],
@@ -25,7 +25,7 @@ export function taskTable(tasks: readonly Task[], style: Style, nowS: number): s
   return table(
     ['STATUS', 'TYPE', 'AGE', 'ATTEMPT', 'WORKER', 'TASK'],
     tasks.map((task) => [
-      style.status(task.status),
+      statusText(task, style, nowS),
       printable(task.task_type),
       duration(Math.max(0, nowS - task.created_at)),
       task.max_attempts === 0 ? `${task.attempt}` : `${task.attempt}/${task.max_attempts}`,
@@ -33,6 +33,11 @@ export function taskTable(tasks: readonly Task[], style: Style, nowS: number): s
       task.task_id,
     ]),
   );
+}
+
+function statusText(task: Task, style: Style, nowS: number): string {
+  const next = nextAttempt(task, nowS);
+  return next === undefined ? style.status(task.status) : `${style.status(task.status)}, next attempt ${next}`;
 }
 
 function workerOf({ assigned_worker, assigned_peer }: Task): string | undefined {
@@ -46,7 +51,8 @@ function tookText({ created_at, started_at, finished_at }: Task): string | undef
   return `${worked}, after ${duration(Math.max(0, started_at - created_at))} in the queue`;
 }
 
-function nextTry({ status, next_attempt_at }: Task, nowS: number): string | undefined {
+/** Undefined: it is not waiting for one. */
+function nextAttempt({ status, next_attempt_at }: Task, nowS: number): string | undefined {
   if (status !== 'queued' || next_attempt_at === null || next_attempt_at <= nowS) return undefined;
   return `in ${duration(next_attempt_at - nowS)}`;
 }

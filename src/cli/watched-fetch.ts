@@ -10,7 +10,7 @@ import type { CancelTimer, Clock } from '../mesh/clock.ts';
 /** JSON-RPC codes of our own, from the range for implementations: what befell the stream. */
 export const streamLost = { broke: -32_090, silent: -32_091 } as const;
 
-export interface WatchedFetchOptions {
+interface WatchedFetchOptions {
   readonly clock: Clock;
   /** A stream in which nothing came for this long is given up, in milliseconds; the server sends a comment every 15 s. */
   readonly silentMs: number;

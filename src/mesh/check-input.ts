@@ -83,7 +83,9 @@ function checkSizes(input: Record<string, unknown>, limits: Limits): void {
 }
 
 function invalidParams(tool: string, error: z.ZodError): MeshError {
-  const issues = error.issues.slice(0, 5).map((issue) => ({ path: issue.path.join('.'), problem: issue.message }));
+  const issues = error.issues
+    .slice(0, 5)
+    .map((issue) => ({ path: issue.path.join('.'), problem: issue.message.replace(/\.$/, '') }));
   const text = issues.map(({ path, problem }) => (path === '' ? problem : `${path}: ${problem}`)).join('; ');
   return new MeshError('invalid_params', `The input of ${tool} does not fit: ${text}.`, { details: { issues } });
 }

@@ -6,7 +6,7 @@ import { version } from '../../src/mesh/build.ts';
 import { programOf } from '../../src/work/program.ts';
 import { taskId } from '../server/fake-mesh.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { lines } from './lines.ts';
+import { inputOf, lines } from './lines.ts';
 import { shell } from './shell.ts';
 
 const help = suite('help');
@@ -22,7 +22,10 @@ for (const command of commands) {
     assert.match(said.stdout, `Usage: taskmesh ${command.name}`);
     const examples = said.stdout.split('Examples:\n')[1] ?? '';
     assert.match(examples, `taskmesh ${command.name}`);
-    for (const flag of Object.keys(command.flags)) assert.match(said.stdout, `--${flag}`);
+    for (const [name, { hidden }] of Object.entries(command.flags)) {
+      if (hidden) assert.not.match(said.stdout, new RegExp(`--${name}\\b`));
+      else assert.match(said.stdout, `--${name}`);
+    }
     for (const line of said.stdout.split('\n')) assert.ok(line.length <= 140, line);
     assert.equal(await run('help', ...command.name.split(' ')), said);
   });
@@ -43,6 +46,32 @@ help('every example of an operation’s command does what it says', async () => 
       assert.ok(fake.calls.length > 0);
     }
   }
+});
+
+help('the four commands of the cache are listed together', async () => {
+  const { run } = shell();
+  const said = await run('cache', '--help');
+  assert.is(said.exitCode, 0);
+  for (const verb of ['get', 'set', 'has', 'delete']) assert.match(said.stdout, new RegExp(`  cache ${verb} +\\w`));
+  assert.equal(await run('help', 'cache'), said);
+  assert.equal(await run('cache', '-h'), said);
+});
+
+help('wait says once, and rightly, how long it waits', async () => {
+  const said = await shell().run('wait', '--help');
+  assert.match(said.stdout, 'Default: until the task is finished.');
+  assert.not.match(said.stdout, 'Default: 60');
+});
+
+help('what has a short way is explained there, and its long flag is still accepted', async () => {
+  const { run, ask, fake } = shell();
+  const said = await run('submit', '--help');
+  assert.match(said.stdout, /Arguments:\n[\s\S]*PAYLOAD\n +The work itself/);
+  assert.not.match(said.stdout, '--payload');
+  assert.not.match(said.stdout, '--remote-');
+  await ask('submit', 't', '--payload', '[1]', '--remote-peer-id', 'P');
+  const { payload, remote_peer_id } = inputOf(fake, 0);
+  assert.equal([payload, remote_peer_id], [[1], 'P']);
 });
 
 help('the overview names every command, --version the version', async () => {

@@ -122,6 +122,52 @@ outcomes('a miss in the cache and an empty claim are told by exit code 1', async
   }
 });
 
+outcomes('numbers are for people in the text, and exact with --json', async () => {
+  const { ask, fake } = shell();
+  fake.on('connect', async () => ({ peer_id: peerId, multiaddr: '/ip4/127.0.0.1/tcp/1', duration_ms: 76.27775899 }));
+  assert.match((await ask('connect', peerId)).stdout, /^duration +76 ms$/m);
+  assert.match((await ask('connect', peerId, '--json')).stdout, '"duration_ms":76.27775899');
+  fake.on('heartbeat', async () => ({ task_id: taskId, lease_until: 10 + 30, lease_s: 30 }));
+  assert.match((await ask('heartbeat', taskId, '1')).stdout, /^lease until +in 30 s\nlease +30 s$/m);
+});
+
+outcomes('a task that waits for its next attempt says when that is', async () => {
+  const { ask, fake } = shell();
+  const task = { ...exampleTask, status: 'queued' as const, next_attempt_at: 22 };
+  fake.on('get', async () => ({ task }));
+  fake.on('list', async () => ({ tasks: [task, { ...task, next_attempt_at: 9 }], cursor: null }));
+  assert.match((await ask('get', taskId)).stdout, /^next attempt +in 12 s$/m);
+  assert.match(
+    (await ask('list')).stdout,
+    /^queued, next attempt in 12 s {2}text\.stats[\s\S]*\nqueued {3,}text\.stats/m,
+  );
+});
+
+outcomes('status says how the P2P side is only when there is something to say', async () => {
+  const { ask, fake } = shell();
+  const output = await fake.mesh.call('status', {});
+  const side = { layout: 'worker', state: 'up' as const, restarts: 0, in_flight: 0, since: 1, last_error: null };
+  const textOf = async (bridge: typeof output.bridge): Promise<string> => {
+    fake.on('status', async () => ({ ...output, bridge }));
+    return (await ask('status')).stdout;
+  };
+  assert.not.match(await textOf(side), 'P2P side');
+  assert.match(
+    await textOf({ ...side, restarts: 2, last_error: 'it ran out of memory' }),
+    /P2P side +up, restarted 2 times, last error: it ran out/,
+  );
+  assert.match(await textOf({ ...side, state: 'unresponsive' }), /P2P side +unresponsive$/m);
+});
+
+outcomes('an address or a peer id that cannot be is a mistake in the command line', async () => {
+  for (const code of ['invalid_multiaddr', 'invalid_peer_id'] as const) {
+    const { ask, fake } = shell();
+    fake.on('connect', () => Promise.reject(new MeshError(code, 'It is none.')));
+    assert.is((await ask('connect', 'hello')).exitCode, 2);
+  }
+  assert.match((await shell().ask('get', 'x')).stderr, 'as submit answered it. (invalid_params)');
+});
+
 outcomes('Ctrl-C gives the call up and ends with 130', async () => {
   const { ask, fake, interrupt } = shell();
   const { promise: waiting, resolve } = Promise.withResolvers<void>();
