@@ -16,9 +16,9 @@ import { cacheStorageError, openCacheFile } from './cache-file.ts';
 const log = getLogger(['taskmesh', 'cache']);
 
 /** A checked input without whom it is for. */
-export type CacheInput<Name extends OperationName> = Omit<CheckedInput<Name>, 'remote_peer_id' | 'remote_multiaddr'>;
+type CacheInput<Name extends OperationName> = Omit<CheckedInput<Name>, 'remote_peer_id' | 'remote_multiaddr'>;
 
-export interface CacheOptions {
+interface CacheOptions {
   /** The SQLite file; made if it is not there. Its folder must exist. */
   readonly path: string;
   readonly limits: Pick<Limits, 'maxCacheEntries' | 'maxCacheBytes'>;

@@ -20,7 +20,7 @@ export function refuseOpenDoor(settings: Pick<Settings, 'host' | 'p2pListen' | '
 }
 
 /** Whether only programs on this machine can reach the host. */
-export function isLoopbackHost(host: string): boolean {
+function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 

@@ -22,7 +22,7 @@ export interface Setting {
   readonly choices?: readonly string[];
 }
 
-export type Kind =
+type Kind =
   | 'text'
   | 'path'
   | 'port'
@@ -117,7 +117,7 @@ export function readText(setting: Setting, text: string, context: ReadContext): 
 }
 
 /** Whether a text means a multiaddr and not a path: both begin with a slash. */
-export function looksLikeMultiaddr(text: string): boolean {
+function looksLikeMultiaddr(text: string): boolean {
   return /^\/(ip4|ip6|dns|dns4|dns6|dnsaddr|p2p)\//.test(text);
 }
 

@@ -7,7 +7,7 @@
 import { type Layout, layouts } from '../mesh/node-options.ts';
 import type { Setting } from './setting.ts';
 
-export const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'fatal'] as const;
+const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'fatal'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 export const settings = {

@@ -9,7 +9,7 @@ import { type ClaimWaiter, ClaimWaiters } from './claim-waiters.ts';
 import type { Store } from './store.ts';
 import type { RowPatch, StoredTask, TaskRow } from './task-row.ts';
 
-export interface ClaimRequest {
+interface ClaimRequest {
   /** Empty: any. */
   readonly types: readonly string[];
   readonly waitMs: number;

@@ -23,7 +23,7 @@ import { claimedTaskView, taskView } from './task-view.ts';
 import { TaskWaits } from './task-waits.ts';
 import type { Change } from './transition.ts';
 
-export interface QueueOptions {
+interface QueueOptions {
   /** The SQLite file; made if it is not there. Its folder must exist. */
   readonly path: string;
   readonly limits: Limits;

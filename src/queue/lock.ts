@@ -11,7 +11,7 @@ import { MeshError } from '../mesh/errors.ts';
 import { closeToOthers, makeFolder } from '../mesh/own-files.ts';
 import { sqliteTrouble, storageError } from './sqlite-errors.ts';
 
-export interface FolderLock extends Disposable {
+interface FolderLock extends Disposable {
   /** Lets others have the folder. Idempotent. */
   release(): void;
 }

@@ -3,7 +3,7 @@
 import { MeshError, toMeshError } from '../mesh/errors.ts';
 
 /** What SQLite said went wrong, as far as it matters. */
-export type SqliteTrouble = 'corrupt' | 'locked' | 'other';
+type SqliteTrouble = 'corrupt' | 'locked' | 'other';
 
 const corruptCodes = new Set([11, 26]);
 const lockedCodes = new Set([5, 6]);

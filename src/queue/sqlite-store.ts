@@ -15,7 +15,7 @@ import type { StoredTask, TaskRow } from './task-row.ts';
 /** Rows that one step of a list looks at before it lets others have their turn. */
 const rowsPerStep = 2_000;
 
-export interface SqliteStoreOptions {
+interface SqliteStoreOptions {
   readonly path: string;
   readonly limits: Limits;
   readonly onReady: OnReady;

@@ -18,7 +18,7 @@ interface Wait {
   readonly onProgress: ((progress: TaskProgress) => void) | undefined;
 }
 
-export interface WaitOptions {
+interface WaitOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: TaskProgress) => void) | undefined;

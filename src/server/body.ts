@@ -37,7 +37,7 @@ export class BodyBudget {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-export type JsonBody = { value: unknown } | { refusal: Response };
+type JsonBody = { value: unknown } | { refusal: Response };
 
 /** The parsed JSON, or the refusal to send. */
 export async function readJsonBody(

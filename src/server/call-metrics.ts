@@ -14,7 +14,7 @@ const durationBuckets = [
 ];
 
 /** Ends the measuring of one call with the answer that it got. */
-export type EndCall = (answer: Answer) => void;
+type EndCall = (answer: Answer) => void;
 
 export class CallMetrics {
   readonly #clock: Clock;

@@ -7,7 +7,7 @@ import { Hono } from 'hono';
 /** Whether calls can be served, or why not yet. */
 export type Readiness = boolean | { ready: boolean; reason?: string };
 
-export interface HealthOptions {
+interface HealthOptions {
   readonly version: string;
   /** Must be cheap: it runs in the handler. */
   ready(): Readiness;

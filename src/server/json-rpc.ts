@@ -11,7 +11,7 @@ export const rpcCodes = {
   sessionNotFound: -32001,
 } as const;
 
-export interface RpcRefusal {
+interface RpcRefusal {
   /** HTTP status. */
   readonly status: number;
   readonly code: number;

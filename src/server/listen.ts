@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '../mesh/clock.ts';
 import { MeshError } from '../mesh/errors.ts';
 import { type App, mcpPath } from './app.ts';
 
-export interface ListenOptions {
+interface ListenOptions {
   /** Address or name to listen on. */
   readonly host: string;
   /** 0: any free one. */

@@ -30,7 +30,7 @@ const streamFromMs = 15_000;
 
 const log = getLogger(['taskmesh', 'server']);
 
-export interface McpEndpointOptions {
+interface McpEndpointOptions {
   readonly mesh: Mesh;
   readonly version: string;
   readonly limits: Limits;

@@ -28,7 +28,7 @@ const log = getLogger(['taskmesh', 'server']);
 /** The list of tools changes only with the program. */
 const listCache = { ttlMs: 3_600_000, cacheScope: 'public' } as const;
 
-export interface McpServerSources {
+interface McpServerSources {
   readonly mesh: Mesh;
   /** taskmesh's own version. */
   readonly version: string;

@@ -10,12 +10,12 @@ import { MeshMetrics, type MeshMetricsOptions } from './mesh-metrics.ts';
 import { Gauge, Histogram, Registry } from './prometheus.ts';
 
 /** The path of the metrics. */
-export const metricsPath = '/metrics';
+const metricsPath = '/metrics';
 
 /** Upper bounds in seconds. Timers have a resolution of a millisecond, so that less says nothing. */
 const delayBuckets = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
-export interface MetricsOptions extends MeshMetricsOptions {
+interface MetricsOptions extends MeshMetricsOptions {
   readonly version: string;
   /** MCP sessions that are open now. */
   sessions(): number;

@@ -24,7 +24,7 @@ interface Session {
   idleTimer: CancelTimer | undefined;
 }
 
-export interface SessionsOptions {
+interface SessionsOptions {
   readonly limits: Pick<Limits, 'maxSessions' | 'sessionIdleMs'>;
   readonly clock: Clock;
   newServer(): Server;

@@ -3,7 +3,7 @@
  * and by the sessions to know what is in flight.
  */
 
-export interface BodyWatcher {
+interface BodyWatcher {
   /** The reader has taken everything and waits. */
   onWant?(): void;
   /** A chunk goes out. */

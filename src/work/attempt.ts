@@ -34,7 +34,7 @@ const maxErrorLength = 8_000;
 
 const never = new AbortController().signal;
 
-export interface AttemptContext {
+interface AttemptContext {
   readonly mesh: Mesh;
   readonly run: TaskRunner;
   readonly clock: Clock;

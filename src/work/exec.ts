@@ -33,7 +33,7 @@ const maxTextNoteLength = 1_000;
 /** sysexits.h: a temporary failure, try again later. */
 const tempFail = 75;
 
-export interface ExecOptions {
+interface ExecOptions {
   /** Program and arguments, as `programOf` answers them. */
   readonly command: readonly string[];
   /** The program's environment, besides what is said about the task. */

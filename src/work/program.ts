@@ -3,7 +3,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { MeshError } from '../mesh/errors.ts';
 
-export interface ProgramContext {
+interface ProgramContext {
   /** Relative paths start here. */
   readonly folder: string;
   /** Runs a `.ts` or `.js` file on the runtime that we run on; see `scriptCommand`. */
