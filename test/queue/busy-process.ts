@@ -20,8 +20,17 @@ const queue = await openQueue({ path, limits: defaultLimits, clock: systemClock,
 await queue.start();
 const context = { caller: 'busy' };
 
-/** Written at once, so that a kill cannot take back what was said. */
-const say = (line: string): void => void writeSync(1, `${line}\n`);
+/** Written at once, so that a kill cannot take back what was said; a reader that is behind is waited for. */
+function say(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`);
+      return;
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EAGAIN') throw error;
+    }
+  }
+}
 
 async function submitForEver(): Promise<never> {
   for (;;) say(`s ${(await queue.submit(work({ payload: 'x'.repeat(200) }), context)).task_id}`);
