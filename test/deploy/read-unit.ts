@@ -1,6 +1,7 @@
 /** Reads systemd units and the command lines in them, for the tests of deployment. */
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const unitFolder = fileURLToPath(new URL('../../deploy/systemd/', import.meta.url));
@@ -47,5 +48,7 @@ export function readCommand(words: readonly string[]): Command {
     if (!flag.startsWith('--')) throw new Error(`not a flag: ${flag}`);
     flags.set(flag.slice(2), given[index + 1] ?? '');
   }
-  return { runtime: words.slice(0, at), entrypoint: words[at] ?? '', flags };
+  // The project's tasks name the runtime by its path.
+  const [program = '', ...args] = words.slice(0, at);
+  return { runtime: [basename(program), ...args], entrypoint: words[at] ?? '', flags };
 }

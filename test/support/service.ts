@@ -1,7 +1,7 @@
 /** Starts the service as a user does, from its entrypoints, as a child process, and talks about it in typed signals. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -45,7 +45,7 @@ const ownFolder = '$HOME/.taskmesh';
 
 function commandOf(line: string): string[] {
   const [name = '', ...args] = line.split(' ');
-  return [bin(name), ...args];
+  return [bin(basename(name)), ...args];
 }
 
 interface Started {
