@@ -12,6 +12,12 @@ import { failureOf } from '../rpc/errors.ts';
 import type { RpcMessage } from '../rpc/message.ts';
 import { pack, unpack } from './packed.ts';
 
+/**
+ * Messages that cross together at most: with more, one side would idle while the other works through the whole tick's calls.
+ * Of 4 to 1000, 16 gave the most calls per second with 64 in flight on Node, and 16 to 32 on Deno.
+ */
+const maxTogether = 16;
+
 export function messagePortChannel(port: MessagePort): Channel {
   let events: ChannelEvents | undefined;
   let outbox: RpcMessage[] = [];
@@ -62,7 +68,9 @@ export function messagePortChannel(port: MessagePort): Channel {
     },
     post(message) {
       if (closed) return;
-      if (outbox.push(message) === 1) queueMicrotask(flush);
+      const waiting = outbox.push(message);
+      if (waiting === 1) queueMicrotask(flush);
+      else if (waiting === maxTogether) flush();
     },
     close() {
       if (closed) return;

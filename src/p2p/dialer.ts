@@ -71,7 +71,9 @@ function dialError(peerId: string, cause: Error): MeshError {
 
 /** One line that tells people what libp2p found; several addresses may each have failed in their own way. */
 export function reasonOf(error: Error): string {
-  const errors = error instanceof AggregateError ? (error.errors as Error[]) : [error];
-  const reasons = new Set(errors.map(({ message, name }) => (message || name).split('\n')[0]?.slice(0, 200)));
+  const errors: Partial<Error>[] = error instanceof AggregateError ? error.errors : [error];
+  // Not everything in there is an error with a text.
+  const textOf = (one: Partial<Error>): string => one?.message || one?.name || String(one);
+  const reasons = new Set(errors.map((one) => textOf(one).split('\n')[0]?.slice(0, 200)));
   return [...reasons].join('; ');
 }

@@ -16,6 +16,9 @@ interface FolderLock extends Disposable {
   release(): void;
 }
 
+/** Locks that this process holds. */
+const heldLocks = new Set<DatabaseSync>();
+
 /**
  * Takes the folder, and makes it (0700) if it is not there.
  *
@@ -34,7 +37,10 @@ export function lockDataFolder(folder: string): FolderLock {
     throw lockError(folder, path, thrown);
   }
   const held = database;
+  // A lock that nobody refers to would be given back by the garbage collector.
+  heldLocks.add(held);
   const release = (): void => {
+    heldLocks.delete(held);
     if (held.isOpen) held.close();
   };
   return { release, [Symbol.dispose]: release };

@@ -3,12 +3,13 @@
  * mode 0700. Removes the socket of a process that is gone, and its own at the end, also when the process ends in a hurry.
  */
 
-import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { systemClock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
+import { makeFolder } from '../../mesh/own-files.ts';
 import { maxSocketPathBytes } from '../../mesh/rpc-address.ts';
 import { isListenedOn } from '../probe-socket.ts';
 import { lastWordsMs, type RpcListener } from './rpc-listener.ts';
@@ -66,7 +67,7 @@ function prepareFolder(path: string): void {
     );
   }
   const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const mode = statSync(folder).mode & 0o777;
   if ((mode & 0o077) === 0) return;
   throw new MeshError(
