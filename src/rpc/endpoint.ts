@@ -6,9 +6,10 @@
  * Bounds: `maxInFlight` each way, `maxBufferedBytes` towards a slow reader; beyond them calls are refused as `busy`.
  */
 
-import type { CancelTimer, Clock } from '../mesh/clock.ts';
+import type { Clock } from '../mesh/clock.ts';
 import { MeshError, toMeshError } from '../mesh/errors.ts';
 import type { Channel } from './channel.ts';
+import { Deadlines } from './deadlines.ts';
 import { failureOf, meshErrorOf } from './errors.ts';
 import { IncomingCall } from './incoming-call.ts';
 import {
@@ -62,8 +63,9 @@ const lateMs = 30_000;
 export class Endpoint {
   readonly #channel: Channel;
   readonly #options: EndpointOptions;
+  readonly #deadlines: Deadlines;
   readonly #pending = new Map<RpcId, Pending>();
-  readonly #late = new Map<RpcId, { undo: (result: unknown) => void; cancelTimer: CancelTimer }>();
+  readonly #late = new Map<RpcId, { undo: (result: unknown) => void }>();
   readonly #incoming = new Map<RpcId, IncomingCall>();
   #nextId = 1;
   #closed = false;
@@ -71,6 +73,7 @@ export class Endpoint {
   constructor(channel: Channel, options: EndpointOptions) {
     this.#channel = channel;
     this.#options = options;
+    this.#deadlines = new Deadlines(options.clock);
     channel.open({ message: (message) => this.#receive(message), closed: (cause) => this.#end(cause) });
   }
 
@@ -100,20 +103,18 @@ export class Endpoint {
         pending.settle(undefined, error);
       };
       const onAbort = (): void => giveUp(new MeshError('cancelled', 'The call was cancelled by its caller.'));
-      const cancelTimer = this.#options.clock.setTimer(options.deadlineMs, () =>
-        giveUp(timeoutError(method, options.deadlineMs)),
-      );
       const pending: Pending = {
         onProgress: options.onProgress,
         settle: (result, error) => {
           if (!this.#pending.delete(id)) return;
-          cancelTimer();
+          this.#deadlines.delete(pending);
           options.signal?.removeEventListener('abort', onAbort);
           if (error === undefined) resolve(result);
           else reject(error);
         },
       };
       this.#pending.set(id, pending);
+      this.#deadlines.add(pending, options.deadlineMs, () => giveUp(timeoutError(method, options.deadlineMs)));
       options.signal?.addEventListener('abort', onAbort, { once: true });
       const meta: Record<string, unknown> = { ...params._meta, [deadlineKey]: options.deadlineMs };
       if (options.onProgress) meta[progressTokenKey] = id;
@@ -188,12 +189,14 @@ export class Endpoint {
     const late = this.#late.get(id);
     if (late === undefined) return;
     this.#late.delete(id);
-    late.cancelTimer();
+    this.#deadlines.delete(late);
     if ('result' in message) late.undo(message.result);
   }
 
   #listenLate(id: RpcId, undo: (result: unknown) => void): void {
-    this.#late.set(id, { undo, cancelTimer: this.#options.clock.setTimer(lateMs, () => this.#late.delete(id)) });
+    const late = { undo };
+    this.#late.set(id, late);
+    this.#deadlines.add(late, lateMs, () => this.#late.delete(id));
   }
 
   #notified({ method, params = {} }: RpcNotification): void {
@@ -217,7 +220,7 @@ export class Endpoint {
       });
       return;
     }
-    const call = new IncomingCall(params._meta, this.#options.clock, (progress) => {
+    const call = new IncomingCall(params._meta, this.#deadlines, (progress) => {
       if (!this.#closed) this.#channel.post({ jsonrpc: '2.0', method: progressMethod, params: progress });
     });
     // A repeated id is allowed (some clients send one): the newest call of an id is the one that a cancellation reaches.
@@ -243,9 +246,9 @@ export class Endpoint {
     if (this.#closed) return;
     this.#closed = true;
     for (const pending of [...this.#pending.values()]) pending.settle(undefined, this.#options.closedError(cause));
-    for (const late of this.#late.values()) late.cancelTimer();
     for (const call of [...this.#incoming.values()]) call.abort('closed');
     this.#late.clear();
+    this.#deadlines.clear();
     this.#options.onClosed?.(cause);
   }
 }

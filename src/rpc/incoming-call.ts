@@ -3,25 +3,24 @@
  * The signal and the deadline's timer are made only when the handler asks for the signal: most calls never do.
  */
 
-import type { CancelTimer, Clock } from '../mesh/clock.ts';
+import type { Deadlines } from './deadlines.ts';
 import { deadlineKey, progressTokenKey, type RpcParams } from './message.ts';
 
 export class IncomingCall {
   /** Milliseconds that the far end will wait, or undefined when it did not say. */
   readonly deadlineMs: number | undefined;
-  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
   readonly #progressToken: unknown;
   readonly #send: (params: RpcParams) => void;
   #controller: AbortController | undefined;
-  #cancelTimer: CancelTimer | undefined;
   #aborted: 'cancelled' | 'timeout' | 'closed' | undefined;
   #ended = false;
 
-  constructor(meta: Record<string, unknown> | undefined, clock: Clock, send: (params: RpcParams) => void) {
+  constructor(meta: Record<string, unknown> | undefined, deadlines: Deadlines, send: (params: RpcParams) => void) {
     const deadlineMs = meta?.[deadlineKey];
     this.deadlineMs = typeof deadlineMs === 'number' && deadlineMs >= 0 ? deadlineMs : undefined;
     this.#progressToken = meta?.[progressTokenKey];
-    this.#clock = clock;
+    this.#deadlines = deadlines;
     this.#send = send;
   }
 
@@ -31,7 +30,7 @@ export class IncomingCall {
       this.#controller = new AbortController();
       if (this.#aborted) this.#controller.abort(new DOMException('The far end gave up.', 'AbortError'));
       else if (this.deadlineMs !== undefined && !this.#ended) {
-        this.#cancelTimer = this.#clock.setTimer(this.deadlineMs, () => this.abort('timeout'));
+        this.#deadlines.add(this, this.deadlineMs, () => this.abort('timeout'));
       }
     }
     return this.#controller.signal;
@@ -56,13 +55,13 @@ export class IncomingCall {
   abort(reason: 'cancelled' | 'timeout' | 'closed'): void {
     if (this.#ended || this.#aborted) return;
     this.#aborted = reason;
-    this.#cancelTimer?.();
+    this.#deadlines.delete(this);
     this.#controller?.abort(new DOMException('The far end gave up.', 'AbortError'));
   }
 
   /** The answer was given: drops the timer. */
   end(): void {
     this.#ended = true;
-    this.#cancelTimer?.();
+    this.#deadlines.delete(this);
   }
 }
