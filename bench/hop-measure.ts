@@ -14,7 +14,7 @@ type Ask = () => Promise<unknown>;
 const rounds = Number(process.argv[2] ?? 20);
 const callsPerRound = 500;
 const inFlight = 64;
-const callsPerBurst = 6_400;
+const callsPerBurst = 32_000;
 
 const input = { key: 'k', remote_peer_id: '', remote_multiaddr: '' };
 
