@@ -1,19 +1,13 @@
-/** A worker as a program of its own: joins the mesh and does tasks of one type until Ctrl-C. */
-
+/** A worker as a program of its own: joins the mesh and reverses texts until Ctrl-C. */
 import process from 'node:process';
 import { createMesh, work } from 'taskmesh';
 
-const type = 'text.reverse';
-
 await using mesh = await createMesh({ data: './worker-data' });
 const worker = work(mesh, {
-  types: [type],
+  types: ['text.reverse'],
   run: (task) => ({ text: [...String(task.payload)].reverse().join('') }),
-  onEvent(event) {
-    if (event.type === 'ended') console.log(`${event.outcome} ${event.task.task_id}`);
-  },
+  onEvent: (event) => console.log(event.type, 'task' in event ? event.task.task_id : ''),
 });
-const { peer_id } = await mesh.call('status', {});
-console.log(`Working on ${type} as node ${peer_id}, which keeps its data in ./worker-data. Ctrl-C stops.`);
 process.once('SIGINT', () => worker.stop());
+console.log('Working on text.reverse; Ctrl-C stops.');
 await worker.done;

@@ -163,7 +163,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     call: (name, input, callOptions) => router.call(name, input, callOptions),
     async close() {
       await open.disposeAsync();
-      log.info('Node {peerId} has stopped', { peerId });
+      log.debug('Node {peerId} has stopped', { peerId });
     },
   };
 }
