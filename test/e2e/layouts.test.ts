@@ -3,17 +3,17 @@
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { layouts } from '../../src/mesh/node-options.ts';
 import { clientKinds, connectClient } from '../server/clients.ts';
 import { type RuntimeName, startService } from '../support/service.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-const test = suite('four layouts');
+const test = suite('every layout');
 
 const runtimes: RuntimeName[] = ['node', 'deno'];
-const layouts = ['inline', 'worker'] as const;
 
 for (const kind of clientKinds) {
-  test(`${kind}: the tool lists of both runtimes in both layouts are the same to the byte`, async () => {
+  test(`${kind}: the tool lists of both runtimes in all layouts are the same to the byte`, async () => {
     await using folder = await tempFolder();
     const lists = new Map<string, string>();
     for (const runtime of runtimes) {

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import denoConfig from '../../deno.json' with { type: 'json' };
 import manifest from '../../package.json' with { type: 'json' };
+import type { Layout } from '../../src/mesh/node-options.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const bin = (name: string): string => join(root, 'node_modules/.bin', name);
@@ -17,7 +18,7 @@ export interface ServiceOptions {
   runtime: RuntimeName;
   /** The data folder. */
   data: string;
-  layout?: 'inline' | 'worker';
+  layout?: Layout;
   /** Further flags. */
   flags?: readonly string[];
 }
@@ -40,6 +41,9 @@ const commands: Readonly<Record<RuntimeName, readonly string[]>> = {
   deno: commandOf(denoConfig.tasks.start),
 };
 
+/** A Deno server that starts its P2P service needs one permission more. */
+const denoInFront = commandOf(denoConfig.tasks['start:process']);
+
 /** The folder that the narrow permissions of the Deno command are for. */
 const ownFolder = '$HOME/.taskmesh';
 
@@ -56,7 +60,7 @@ interface Started {
 }
 
 function start({ runtime, data, layout, flags = [] }: ServiceOptions): Started {
-  const [command = '', ...words] = commands[runtime];
+  const [command = '', ...words] = runtime === 'deno' && layout === 'process' ? denoInFront : commands[runtime];
   const first = words.map((word) => word.replace(ownFolder, dirname(data)));
   const args = [...first, '--port', '0', '--data', data, ...(layout ? ['--layout', layout] : []), ...flags];
   const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
