@@ -12,4 +12,12 @@ export { defaultLimits, type Limits } from './src/mesh/limits.ts';
 export type { CallOptions, Mesh, MeshEvent, MeshListener, TaskProgress } from './src/mesh/mesh.ts';
 export { type OperationInput, type OperationName, type OperationOutput, operations } from './src/mesh/operations.ts';
 export type { ClaimedTask, Task, TaskStatus } from './src/mesh/task.ts';
-export * from './src/work/work.ts';
+export {
+  TaskFailure,
+  type TaskRunner,
+  type WorkContext,
+  type WorkEvent,
+  type Worker,
+  type WorkOptions,
+  work,
+} from './src/work/work.ts';
