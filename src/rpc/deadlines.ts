@@ -5,14 +5,16 @@
 
 import type { CancelTimer, Clock } from '../mesh/clock.ts';
 
-interface Deadline {
-  readonly dueMs: number;
-  readonly expire: () => void;
+/** What has a deadline. It is its own entry: an object for each beside it would be garbage of nearly every call. */
+export interface Expiring {
+  /** Set by `add`, on the clock's monotonic time. */
+  dueMs: number;
+  expire(): void;
 }
 
 export class Deadlines {
   readonly #clock: Clock;
-  readonly #deadlines = new Map<object, Deadline>();
+  readonly #waiting = new Set<Expiring>();
   #firesAtMs = Number.POSITIVE_INFINITY;
   #cancelTimer: CancelTimer | undefined;
 
@@ -20,20 +22,20 @@ export class Deadlines {
     this.#clock = clock;
   }
 
-  /** Calls `expire` after `delayMs`, unless the owner is deleted before. One deadline per owner. */
-  add(owner: object, delayMs: number, expire: () => void): void {
-    const dueMs = this.#clock.monotonicMs() + delayMs;
-    this.#deadlines.set(owner, { dueMs, expire });
-    if (dueMs < this.#firesAtMs) this.#arm(dueMs, delayMs);
+  /** Has it expire after `delayMs`, unless it is deleted before. */
+  add(owner: Expiring, delayMs: number): void {
+    owner.dueMs = this.#clock.monotonicMs() + delayMs;
+    this.#waiting.add(owner);
+    if (owner.dueMs < this.#firesAtMs) this.#arm(owner.dueMs, delayMs);
   }
 
-  delete(owner: object): void {
-    this.#deadlines.delete(owner);
+  delete(owner: Expiring): void {
+    this.#waiting.delete(owner);
   }
 
   /** Drops all of them, and the timer. */
   clear(): void {
-    this.#deadlines.clear();
+    this.#waiting.clear();
     this.#cancelTimer?.();
     this.#firesAtMs = Number.POSITIVE_INFINITY;
   }
@@ -49,11 +51,11 @@ export class Deadlines {
     // A timer may be early by less than it can tell; half a millisecond is nobody's deadline.
     const nowMs = this.#clock.monotonicMs() + 0.5;
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const [owner, { dueMs, expire }] of this.#deadlines) {
-      if (dueMs <= nowMs) {
-        this.#deadlines.delete(owner);
-        expire();
-      } else if (dueMs < nextMs) nextMs = dueMs;
+    for (const owner of this.#waiting) {
+      if (owner.dueMs <= nowMs) {
+        this.#waiting.delete(owner);
+        owner.expire();
+      } else if (owner.dueMs < nextMs) nextMs = owner.dueMs;
     }
     if (nextMs < this.#firesAtMs) this.#arm(nextMs, Math.max(0, nextMs - nowMs + 0.5));
   }

@@ -9,9 +9,9 @@
 import type { Clock } from '../mesh/clock.ts';
 import { MeshError, toMeshError } from '../mesh/errors.ts';
 import type { Channel } from './channel.ts';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines, type Expiring } from './deadlines.ts';
 import { failureOf, meshErrorOf } from './errors.ts';
-import { IncomingCall } from './incoming-call.ts';
+import { type CallSource, IncomingCall } from './incoming-call.ts';
 import {
   cancelledMethod,
   deadlineKey,
@@ -25,15 +25,7 @@ import {
   type RpcRequest,
   type RpcResult,
 } from './message.ts';
-
-export interface RequestOptions {
-  signal?: AbortSignal | undefined;
-  /** Milliseconds until the request fails with `timeout`. */
-  deadlineMs: number;
-  onProgress?: ((params: RpcParams) => void) | undefined;
-  /** A result that came although the caller had given up: to undo what it stands for. */
-  onLate?: ((result: unknown) => void) | undefined;
-}
+import { type CallOwner, OutgoingCall, type RequestOptions, timeoutError } from './outgoing-call.ts';
 
 /** Answers a request. What it throws goes back as an error. */
 export type Handler = (method: string, params: RpcParams, call: IncomingCall) => Promise<unknown>;
@@ -52,20 +44,22 @@ export interface EndpointOptions {
   closedError(cause?: Error): MeshError;
 }
 
-interface Pending {
-  settle(result: unknown, error?: MeshError): void;
-  onProgress: ((params: RpcParams) => void) | undefined;
-}
-
 /** How long a result that nobody waits for any more is listened for, so that it can be undone. */
 const lateMs = 30_000;
+
+/** A result that nobody waits for any more, until it comes or its time is over. */
+interface LateResult extends Expiring {
+  readonly undo: (result: unknown) => void;
+}
 
 export class Endpoint {
   readonly #channel: Channel;
   readonly #options: EndpointOptions;
   readonly #deadlines: Deadlines;
-  readonly #pending = new Map<RpcId, Pending>();
-  readonly #late = new Map<RpcId, { undo: (result: unknown) => void }>();
+  readonly #owner: CallOwner;
+  readonly #source: CallSource;
+  readonly #pending = new Map<RpcId, OutgoingCall>();
+  readonly #late = new Map<RpcId, LateResult>();
   readonly #incoming = new Map<RpcId, IncomingCall>();
   #nextId = 1;
   #closed = false;
@@ -74,6 +68,15 @@ export class Endpoint {
     this.#channel = channel;
     this.#options = options;
     this.#deadlines = new Deadlines(options.clock);
+    this.#owner = {
+      deadlines: this.#deadlines,
+      ended: ({ id }) => this.#pending.delete(id),
+      givenUp: (call, error) => this.#giveUp(call, error),
+    };
+    this.#source = {
+      deadlines: this.#deadlines,
+      sendProgress: (params) => this.notify(progressMethod, params),
+    };
     channel.open({ message: (message) => this.#receive(message), closed: (cause) => this.#end(cause) });
   }
 
@@ -97,28 +100,11 @@ export class Endpoint {
     if (refusal !== undefined) return Promise.reject(refusal);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      const giveUp = (error: MeshError): void => {
-        if (options.onLate) this.#listenLate(id, options.onLate);
-        this.#channel.post({ jsonrpc: '2.0', method: cancelledMethod, params: { requestId: id, reason: error.code } });
-        pending.settle(undefined, error);
-      };
-      const onAbort = (): void => giveUp(new MeshError('cancelled', 'The call was cancelled by its caller.'));
-      const pending: Pending = {
-        onProgress: options.onProgress,
-        settle: (result, error) => {
-          if (!this.#pending.delete(id)) return;
-          this.#deadlines.delete(pending);
-          options.signal?.removeEventListener('abort', onAbort);
-          if (error === undefined) resolve(result);
-          else reject(error);
-        },
-      };
-      this.#pending.set(id, pending);
-      this.#deadlines.add(pending, options.deadlineMs, () => giveUp(timeoutError(method, options.deadlineMs)));
-      options.signal?.addEventListener('abort', onAbort, { once: true });
+      const call = new OutgoingCall(this.#owner, id, method, options, resolve, reject);
+      this.#pending.set(id, call);
       const meta: Record<string, unknown> = { ...params._meta, [deadlineKey]: options.deadlineMs };
       if (options.onProgress) meta[progressTokenKey] = id;
-      this.#post({ jsonrpc: '2.0', id, method, params: { ...params, _meta: meta } }, pending);
+      this.#post({ jsonrpc: '2.0', id, method, params: { ...params, _meta: meta } }, call);
     });
   }
 
@@ -152,12 +138,17 @@ export class Endpoint {
     return undefined;
   }
 
-  #post(request: RpcRequest, pending: Pending): void {
+  #giveUp({ id, options }: OutgoingCall, { code }: MeshError): void {
+    if (options.onLate) this.#listenLate(id, options.onLate);
+    this.notify(cancelledMethod, { requestId: id, reason: code });
+  }
+
+  #post(request: RpcRequest, call: OutgoingCall): void {
     try {
       this.#channel.post(request);
     } catch (cause) {
       const what = 'The input cannot be sent: it holds something that is not plain JSON data.';
-      pending.settle(undefined, cause instanceof MeshError ? cause : new MeshError('invalid_params', what, { cause }));
+      call.fail(cause instanceof MeshError ? cause : new MeshError('invalid_params', what, { cause }));
     }
   }
 
@@ -180,10 +171,10 @@ export class Endpoint {
 
   #answered(message: RpcResult | RpcFailure): void {
     const id = message.id as RpcId;
-    const pending = this.#pending.get(id);
-    if (pending !== undefined) {
-      if ('error' in message) pending.settle(undefined, meshErrorOf(message.error));
-      else pending.settle(message.result);
+    const call = this.#pending.get(id);
+    if (call !== undefined) {
+      if ('error' in message) call.fail(meshErrorOf(message.error));
+      else call.succeed(message.result);
       return;
     }
     const late = this.#late.get(id);
@@ -194,68 +185,65 @@ export class Endpoint {
   }
 
   #listenLate(id: RpcId, undo: (result: unknown) => void): void {
-    const late = { undo };
+    const late: LateResult = { undo, dueMs: 0, expire: () => this.#late.delete(id) };
     this.#late.set(id, late);
-    this.#deadlines.add(late, lateMs, () => this.#late.delete(id));
+    this.#deadlines.add(late, lateMs);
   }
 
   #notified({ method, params = {} }: RpcNotification): void {
     if (method === cancelledMethod) this.#incoming.get(params.requestId as RpcId)?.abort('cancelled');
-    else if (method === progressMethod) this.#pending.get(params.progressToken as RpcId)?.onProgress?.(params);
+    else if (method === progressMethod) this.#pending.get(params.progressToken as RpcId)?.options.onProgress?.(params);
     else this.#options.onNotification?.(method, params);
   }
 
   #serve({ id, method, params = {} }: RpcRequest): void {
-    const answer = (outcome: { result: unknown } | { error: RpcFailure['error'] }): void => {
-      if (!this.#closed) this.#channel.post({ jsonrpc: '2.0', id, ...outcome });
-    };
     if (
       this.#incoming.size >= this.#options.maxInFlight ||
       this.#channel.bufferedBytes > this.#options.maxBufferedBytes
     ) {
-      answer({
-        error: failureOf(
-          new MeshError('busy', 'The node has as many calls in flight as it takes. Try again a little later.'),
-        ),
-      });
+      this.#refuse(
+        id,
+        new MeshError('busy', 'The node has as many calls in flight as it takes. Try again a little later.'),
+      );
       return;
     }
-    const call = new IncomingCall(params._meta, this.#deadlines, (progress) => {
-      if (!this.#closed) this.#channel.post({ jsonrpc: '2.0', method: progressMethod, params: progress });
-    });
+    const call = new IncomingCall(params._meta, this.#source);
     // A repeated id is allowed (some clients send one): the newest call of an id is the one that a cancellation reaches.
     this.#incoming.set(id, call);
-    this.#options
-      .handle(method, params, call)
-      .then(
-        (result) => answer({ result }),
-        (thrown) => {
-          // Both ends watch the deadline; whichever comes first, the caller hears that it passed.
-          const late = call.timedOut && toMeshError(thrown).code === 'cancelled';
-          answer({ error: failureOf(late ? timeoutError(method, call.deadlineMs) : toMeshError(thrown)) });
-        },
-      )
-      .catch((thrown) => answer({ error: failureOf(toMeshError(thrown)) }))
-      .finally(() => {
-        call.end();
-        if (this.#incoming.get(id) === call) this.#incoming.delete(id);
-      });
+    this.#options.handle(method, params, call).then(
+      (result) => {
+        this.#ended(id, call);
+        try {
+          if (!this.#closed) this.#channel.post({ jsonrpc: '2.0', id, result });
+        } catch (thrown) {
+          this.#refuse(id, thrown);
+        }
+      },
+      (thrown) => {
+        this.#ended(id, call);
+        // Both ends watch the deadline; whichever comes first, the caller hears that it passed.
+        const late = call.timedOut && toMeshError(thrown).code === 'cancelled';
+        this.#refuse(id, late ? timeoutError(method, call.deadlineMs) : thrown);
+      },
+    );
+  }
+
+  #refuse(id: RpcId, thrown: unknown): void {
+    if (!this.#closed) this.#channel.post({ jsonrpc: '2.0', id, error: failureOf(toMeshError(thrown)) });
+  }
+
+  #ended(id: RpcId, call: IncomingCall): void {
+    call.end();
+    if (this.#incoming.get(id) === call) this.#incoming.delete(id);
   }
 
   #end(cause?: Error): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const pending of [...this.#pending.values()]) pending.settle(undefined, this.#options.closedError(cause));
+    for (const call of [...this.#pending.values()]) call.fail(this.#options.closedError(cause));
     for (const call of [...this.#incoming.values()]) call.abort('closed');
     this.#late.clear();
     this.#deadlines.clear();
     this.#options.onClosed?.(cause);
   }
-}
-
-function timeoutError(method: string, deadlineMs: number | undefined): MeshError {
-  return new MeshError(
-    'timeout',
-    `No answer to ${method} within ${deadlineMs} ms; the work may or may not have been done. Look, then try again.`,
-  );
 }

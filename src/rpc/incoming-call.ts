@@ -3,25 +3,30 @@
  * The signal and the deadline's timer are made only when the handler asks for the signal: most calls never do.
  */
 
-import type { Deadlines } from './deadlines.ts';
+import type { Deadlines, Expiring } from './deadlines.ts';
 import { deadlineKey, progressTokenKey, type RpcParams } from './message.ts';
 
-export class IncomingCall {
+/** The endpoint that a call came to: how what belongs to the call goes back. */
+export interface CallSource {
+  readonly deadlines: Deadlines;
+  sendProgress(params: RpcParams): void;
+}
+
+export class IncomingCall implements Expiring {
   /** Milliseconds that the far end will wait, or undefined when it did not say. */
   readonly deadlineMs: number | undefined;
-  readonly #deadlines: Deadlines;
+  dueMs = 0;
+  readonly #source: CallSource;
   readonly #progressToken: unknown;
-  readonly #send: (params: RpcParams) => void;
   #controller: AbortController | undefined;
   #aborted: 'cancelled' | 'timeout' | 'closed' | undefined;
   #ended = false;
 
-  constructor(meta: Record<string, unknown> | undefined, deadlines: Deadlines, send: (params: RpcParams) => void) {
+  constructor(meta: Record<string, unknown> | undefined, source: CallSource) {
     const deadlineMs = meta?.[deadlineKey];
     this.deadlineMs = typeof deadlineMs === 'number' && deadlineMs >= 0 ? deadlineMs : undefined;
     this.#progressToken = meta?.[progressTokenKey];
-    this.#deadlines = deadlines;
-    this.#send = send;
+    this.#source = source;
   }
 
   /** Fires when the far end gave up, its deadline is over, or the channel ended; never after the call's normal end. */
@@ -30,7 +35,7 @@ export class IncomingCall {
       this.#controller = new AbortController();
       if (this.#aborted) this.#controller.abort(new DOMException('The far end gave up.', 'AbortError'));
       else if (this.deadlineMs !== undefined && !this.#ended) {
-        this.#deadlines.add(this, this.deadlineMs, () => this.abort('timeout'));
+        this.#source.deadlines.add(this, this.deadlineMs);
       }
     }
     return this.#controller.signal;
@@ -49,19 +54,24 @@ export class IncomingCall {
   /** Sends progress, if it was asked for. */
   progress(params: RpcParams): void {
     if (this.#progressToken === undefined || this.#ended || this.#aborted) return;
-    this.#send({ ...params, progressToken: this.#progressToken });
+    this.#source.sendProgress({ ...params, progressToken: this.#progressToken });
+  }
+
+  expire(): void {
+    this.abort('timeout');
   }
 
   abort(reason: 'cancelled' | 'timeout' | 'closed'): void {
     if (this.#ended || this.#aborted) return;
     this.#aborted = reason;
-    this.#deadlines.delete(this);
-    this.#controller?.abort(new DOMException('The far end gave up.', 'AbortError'));
+    if (this.#controller === undefined) return;
+    this.#source.deadlines.delete(this);
+    this.#controller.abort(new DOMException('The far end gave up.', 'AbortError'));
   }
 
   /** The answer was given: drops the timer. */
   end(): void {
     this.#ended = true;
-    this.#deadlines.delete(this);
+    if (this.#controller !== undefined) this.#source.deadlines.delete(this);
   }
 }

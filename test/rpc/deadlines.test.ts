@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Deadlines } from '../../src/rpc/deadlines.ts';
+import { Deadlines, type Expiring } from '../../src/rpc/deadlines.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const test = suite('deadlines');
@@ -9,7 +9,7 @@ interface Bench {
   clock: FakeClock;
   deadlines: Deadlines;
   expired: string[];
-  add(name: string, delayMs: number): object;
+  add(name: string, delayMs: number): Expiring;
 }
 
 function bench(): Bench {
@@ -21,8 +21,8 @@ function bench(): Bench {
     deadlines,
     expired,
     add(name, delayMs) {
-      const owner = { name };
-      deadlines.add(owner, delayMs, () => expired.push(`${name} at ${clock.monotonicMs()}`));
+      const owner: Expiring = { dueMs: 0, expire: () => expired.push(`${name} at ${clock.monotonicMs()}`) };
+      deadlines.add(owner, delayMs);
       return owner;
     },
   };
@@ -59,7 +59,7 @@ test('one that was deleted does not expire, and leaves no timer behind once its 
 
 test('one that is added while another expires has its full time', () => {
   const { clock, deadlines, expired, add } = bench();
-  deadlines.add({}, 100, () => add('second', 50));
+  deadlines.add({ dueMs: 0, expire: () => add('second', 50) }, 100);
   clock.advance(149);
   assert.equal(expired, []);
   clock.advance(1);

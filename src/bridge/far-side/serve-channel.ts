@@ -51,7 +51,22 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
     const outbox = new EventOutbox(limits.maxPendingEvents, (events, missed) =>
       endpoint.request(verbs.events, { events, missed }, { deadlineMs: limits.callDeadlineMs }),
     );
-    unsubscribe = running(options.node()).subscribe((event) => outbox.add(event));
+    const node = options.node();
+    if (node === undefined) throw notRunning();
+    unsubscribe = node.subscribe((event) => outbox.add(event));
+  };
+
+  const answerVerb = async (method: string, params: RpcParams): Promise<unknown> => {
+    if (method === verbs.hello) return greet(params);
+    if (!greeted) throw new MeshError('unauthorized', 'The bridge’s first message must be a hello.');
+    if (method === verbs.ping) return {};
+    if (method === verbs.subscribe) {
+      watch(params.on === true);
+      return {};
+    }
+    const verb = control[method];
+    if (verb !== undefined) return verb(params);
+    throw new MeshError('unknown_operation', `The bridge has no operation ${method}.`);
   };
 
   const endpoint = new Endpoint(channel, {
@@ -59,18 +74,11 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
     maxInFlight: limits.maxInFlight,
     maxBufferedBytes: limits.maxBufferedBytes,
     closedError: () => new MeshError('mesh_down', 'The server side of the bridge is gone.'),
-    async handle(method, params, call) {
-      if (method === verbs.hello) return greet(params);
-      if (!greeted) throw new MeshError('unauthorized', 'The bridge’s first message must be a hello.');
-      if (isOperationName(method)) return running(options.node()).call(method, params.input as never, optionsOf(call));
-      if (method === verbs.ping) return {};
-      if (method === verbs.subscribe) {
-        watch(params.on === true);
-        return {};
-      }
-      const verb = control[method];
-      if (verb !== undefined) return verb(params);
-      throw new MeshError('unknown_operation', `The bridge has no operation ${method}.`);
+    handle(method, params, call) {
+      if (!greeted || !isOperationName(method)) return answerVerb(method, params);
+      const node = options.node();
+      if (node === undefined) return Promise.reject(notRunning());
+      return node.call(method, params.input as never, optionsOf(call));
     },
     onClosed() {
       unsubscribe?.();
@@ -80,13 +88,15 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
   return endpoint;
 }
 
-function running(node: UncheckedMesh | undefined): UncheckedMesh {
-  if (node === undefined) throw new MeshError('mesh_down', 'The P2P node behind the bridge is not running yet.');
-  return node;
-}
+const notRunning = (): MeshError => new MeshError('mesh_down', 'The P2P node behind the bridge is not running yet.');
 
+/** A call's options as the node sees them. The signal is made when it is looked at. */
 function optionsOf(call: IncomingCall): CallOptions {
-  const options: CallOptions = { signal: call.signal };
+  const options: CallOptions = {
+    get signal() {
+      return call.signal;
+    },
+  };
   if (call.deadlineMs !== undefined) options.deadlineMs = call.deadlineMs;
   if (call.wantsProgress) options.onProgress = (task) => call.progress({ task });
   return options;
