@@ -19,6 +19,7 @@ interface ScriptedLife {
   silent: boolean;
   stopped: boolean;
   killed: boolean;
+  closed: boolean;
   /** Ends it as a crash does: what is in flight fails, then the end is known. */
   crash(): void;
 }
@@ -45,7 +46,9 @@ class ScriptedWay implements FarSideWay {
       silent: false,
       stopped: false,
       killed: false,
+      closed: false,
       crash() {
+        life.closed = true;
         for (const call of life.calls.splice(0)) call.fail(down());
         ended.resolve(new Error('crashed'));
       },
@@ -71,7 +74,9 @@ class ScriptedWay implements FarSideWay {
         }),
         ask: (_verb, _params, deadlineMs) => (life.silent ? timeoutAfter(this.clock, deadlineMs) : Promise.resolve({})),
         watch: (on) => life.watched.push(on),
-        closed: false,
+        get closed() {
+          return life.closed;
+        },
         get inFlight() {
           return life.calls.length;
         },
