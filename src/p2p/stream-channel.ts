@@ -16,6 +16,7 @@ import { FrameInbox } from '../rpc/frame-inbox.ts';
 import { BrokenFrameError, type EncodedMessage, encodeFrames } from '../rpc/frames.ts';
 import { kindOf, type RpcMessage } from '../rpc/message.ts';
 import { Outbox } from '../rpc/outbox.ts';
+import { inBulkTurn } from './bulk-turns.ts';
 import { brokenFrameMessage } from './carriage.ts';
 
 /** How long a closed stream may take to hand over what was written before it is cut, in milliseconds. */
@@ -29,7 +30,7 @@ export interface StreamChannelOptions {
   limits: Pick<Limits, 'maxFrameBytes' | 'frameDeadlineMs' | 'maxBufferedBytes' | 'maxPeerServingBytes'>;
   /** The far side will send nothing more; it may still wait for answers. */
   onHalfClosed(): void;
-  /** Runs something in the next turn of the event loop; for tests. */
+  /** Runs something in a later turn of the event loop; for tests. */
   nextTurn?(run: () => void): void;
 }
 
@@ -47,7 +48,7 @@ export class StreamChannel implements Channel {
   constructor(stream: Stream, options: StreamChannelOptions) {
     this.#stream = stream;
     this.#options = options;
-    this.#nextTurn = options.nextTurn ?? setImmediate;
+    this.#nextTurn = options.nextTurn ?? inBulkTurn;
     const { clock, limits } = options;
     this.#inbox = new FrameInbox({
       clock,
