@@ -12,7 +12,7 @@ import { claimAnywhere } from './claim.ts';
 import type { ClaimSource } from './claim-race.ts';
 import type { LocalOperations } from './local-operations.ts';
 import type { Peer, PeerClient } from './peer-client.ts';
-import type { PeerWatch } from './peer-watch.ts';
+import type { PeerWatch } from './reach/peer-watch.ts';
 import { type ClaimTroubles, ownQueue, peerQueue } from './remote-claim.ts';
 import { routeOf, targetOf } from './routing.ts';
 import { withDeadline } from './with-deadline.ts';

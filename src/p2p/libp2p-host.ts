@@ -17,11 +17,11 @@ import { createLibp2p } from 'libp2p';
 import { version } from '../mesh/build.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
-import { isLoopback } from './addresses.ts';
 import { fairReads } from './fair-reads.ts';
 import { libp2pLogger } from './libp2p-logger.ts';
 import { withoutLockChannel } from './lock-channel.ts';
 import { meshName } from './mesh-key.ts';
+import { isLoopback } from './reach/addresses.ts';
 
 export type Host = Libp2p<{ identify: Identify; ping: Ping }>;
 

@@ -10,7 +10,7 @@ import type { TaskProgress, UncheckedMesh } from '../mesh/mesh.ts';
 import type { CheckedInput, OperationName, OperationOutput } from '../mesh/operations.ts';
 import { joinTaskId, splitTaskId } from '../mesh/task.ts';
 import type { CallContext, Queue } from '../queue/queue.ts';
-import type { Network } from './network.ts';
+import type { Network } from './reach/network.ts';
 import type { StatusReport } from './status.ts';
 import type { ToolRegistry } from './tools.ts';
 

@@ -9,7 +9,7 @@ import type { TaskProgress } from '../mesh/mesh.ts';
 import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../mesh/operations.ts';
 import { progressOf } from '../mesh/progress.ts';
 import { clientCapabilitiesKey, mcpRevision, protocolVersionKey } from './carriage.ts';
-import type { PeerLinks } from './peer-links.ts';
+import type { PeerLinks } from './reach/peer-links.ts';
 
 export interface Peer {
   readonly peerId: string;

@@ -5,8 +5,8 @@ import { MeshError } from '../mesh/errors.ts';
 import type { Target } from '../mesh/operation.ts';
 import { type OperationName, operationEntry } from '../mesh/operations.ts';
 import { splitTaskId } from '../mesh/task.ts';
-import { canonicalPeerId, parseDialAddress } from './addresses.ts';
 import type { Peer } from './peer-client.ts';
+import { canonicalPeerId, parseDialAddress } from './reach/addresses.ts';
 
 /**
  * The peer that is meant, or undefined for this node. Throws `invalid_peer_id`, `invalid_multiaddr`, and `invalid_params` when

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Attempt, Place } from '../../src/p2p/discovery.ts';
-import { Keeper } from '../../src/p2p/reconnect.ts';
+import type { Attempt, Place } from '../../src/p2p/discovery/discovery.ts';
+import { Keeper } from '../../src/p2p/reach/reconnect.ts';
 import { TokenBucket } from '../../src/p2p/token-bucket.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 

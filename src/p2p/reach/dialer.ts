@@ -2,10 +2,10 @@
 
 import type { Connection, Stream } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
-import { MeshError } from '../mesh/errors.ts';
+import { MeshError } from '../../mesh/errors.ts';
+import { carriageProtocol } from '../carriage.ts';
+import type { Host } from '../libp2p-host.ts';
 import { parsePeerId } from './addresses.ts';
-import { carriageProtocol } from './carriage.ts';
-import type { Host } from './libp2p-host.ts';
 
 /**
  * A connection to the peer: the one that is there, or a new one to the addresses, or to those that libp2p knows of.

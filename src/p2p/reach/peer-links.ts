@@ -8,14 +8,14 @@
 
 import type { Stream } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
-import type { Clock } from '../mesh/clock.ts';
-import { MeshError } from '../mesh/errors.ts';
-import type { Limits } from '../mesh/limits.ts';
-import { Endpoint, type Handler } from '../rpc/endpoint.ts';
-import type { RpcParams } from '../rpc/message.ts';
-import type { RequestOptions } from '../rpc/outgoing-call.ts';
-import { StreamChannel } from './stream-channel.ts';
-import { withDeadline } from './with-deadline.ts';
+import type { Clock } from '../../mesh/clock.ts';
+import { MeshError } from '../../mesh/errors.ts';
+import type { Limits } from '../../mesh/limits.ts';
+import { Endpoint, type Handler } from '../../rpc/endpoint.ts';
+import type { RpcParams } from '../../rpc/message.ts';
+import type { RequestOptions } from '../../rpc/outgoing-call.ts';
+import { StreamChannel } from '../stream-channel.ts';
+import { withDeadline } from '../with-deadline.ts';
 
 export interface PeerLinksOptions {
   localPeerId: string;

@@ -3,14 +3,14 @@
  * from mDNS, and from what libp2p remembers. Used by the keeper in the background and by `discover` in the foreground.
  */
 
-import type { Clock } from '../mesh/clock.ts';
-import { MeshError, toMeshError } from '../mesh/errors.ts';
-import type { OperationOutput } from '../mesh/operations.ts';
-import { parseDialAddress } from './addresses.ts';
+import type { Clock } from '../../mesh/clock.ts';
+import { MeshError, toMeshError } from '../../mesh/errors.ts';
+import type { OperationOutput } from '../../mesh/operations.ts';
+import type { Peer } from '../peer-client.ts';
+import { parseDialAddress } from '../reach/addresses.ts';
+import { withDeadline } from '../with-deadline.ts';
 import { readAnnouncement } from './announce-file.ts';
 import type { DiscoveryMethod, PeerBook } from './peer-book.ts';
-import type { Peer } from './peer-client.ts';
-import { withDeadline } from './with-deadline.ts';
 
 export type Attempt = OperationOutput<'discover'>['attempts'][number];
 

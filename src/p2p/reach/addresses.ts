@@ -14,7 +14,7 @@ import {
   type Multiaddr,
   multiaddr,
 } from '@multiformats/multiaddr';
-import { MeshError } from '../mesh/errors.ts';
+import { MeshError } from '../../mesh/errors.ts';
 
 const hostCodes = new Set([CODE_IP4, CODE_IP6, CODE_DNS, CODE_DNS4, CODE_DNS6]);
 

@@ -4,10 +4,10 @@
  */
 
 import type { IdentifyResult, PeerId } from '@libp2p/interface';
-import type { MeshListener } from '../mesh/mesh.ts';
-import { carriageProtocol } from './carriage.ts';
-import type { Host } from './libp2p-host.ts';
-import type { PeerBook } from './peer-book.ts';
+import type { MeshListener } from '../../mesh/mesh.ts';
+import { carriageProtocol } from '../carriage.ts';
+import type { PeerBook } from '../discovery/peer-book.ts';
+import type { Host } from '../libp2p-host.ts';
 
 /** How long the first measured round trip to a peer may take, in milliseconds. */
 const pingDeadlineMs = 3_000;

@@ -2,7 +2,7 @@
  * What the node knows of other nodes beyond what libp2p keeps: how it heard of them, and which of them speak the carriage.
  */
 
-import type { discoveryMethods } from '../mesh/operations/peers.ts';
+import type { discoveryMethods } from '../../mesh/operations/peers.ts';
 
 export type DiscoveryMethod = (typeof discoveryMethods)[number];
 

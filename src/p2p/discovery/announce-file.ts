@@ -6,7 +6,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import { z } from 'zod';
-import { MeshError } from '../mesh/errors.ts';
+import { MeshError } from '../../mesh/errors.ts';
 
 export interface Announcement {
   peer_id: string;

@@ -3,8 +3,8 @@
  * Waits longer after each failure, at random within bounds, so that many nodes do not knock at once. All timers are its own.
  */
 
-import type { CancelTimer, Clock } from '../mesh/clock.ts';
-import type { Attempt, Place } from './discovery.ts';
+import type { CancelTimer, Clock } from '../../mesh/clock.ts';
+import type { Attempt, Place } from '../discovery/discovery.ts';
 
 const firstDelayMs = 500;
 const longestDelayMs = 60_000;

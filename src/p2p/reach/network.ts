@@ -1,16 +1,16 @@
 /** The node's view of other nodes: the operations `peers`, `connect` and `discover`, and the dialling that they share. */
 
-import type { Clock } from '../mesh/clock.ts';
-import { MeshError } from '../mesh/errors.ts';
-import type { CheckedInput, OperationOutput } from '../mesh/operations.ts';
+import type { Clock } from '../../mesh/clock.ts';
+import { MeshError } from '../../mesh/errors.ts';
+import type { CheckedInput, OperationOutput } from '../../mesh/operations.ts';
+import { type Attempt, attempt, type Place } from '../discovery/discovery.ts';
+import type { PeerBook } from '../discovery/peer-book.ts';
+import type { Host } from '../libp2p-host.ts';
+import type { Peer } from '../peer-client.ts';
+import { targetOf } from '../routing.ts';
+import { withDeadline } from '../with-deadline.ts';
 import { dial } from './dialer.ts';
-import { type Attempt, attempt, type Place } from './discovery.ts';
-import type { Host } from './libp2p-host.ts';
-import type { PeerBook } from './peer-book.ts';
-import type { Peer } from './peer-client.ts';
 import type { Keeper } from './reconnect.ts';
-import { targetOf } from './routing.ts';
-import { withDeadline } from './with-deadline.ts';
 
 /** Remembered peers that one `discover` dials at most. */
 const maxRemembered = 64;
