@@ -1,0 +1,6 @@
+/** All suites, in the order in which they run and stand in the report. */
+
+import type { Suite } from './suite.ts';
+import { clock } from './suites/clock.ts';
+
+export const suites: readonly Suite[] = [clock];
