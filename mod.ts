@@ -8,6 +8,7 @@ export { type CreateMeshOptions, createMesh, type OwnMesh } from './src/create-m
 export { type Answer, answerTool } from './src/mesh/answer.ts';
 export { version } from './src/mesh/build.ts';
 export { type ErrorCode, errorKinds, type Failure, MeshError } from './src/mesh/errors.ts';
+export { defaultGrant, type Grant } from './src/mesh/grant.ts';
 export { defaultLimits, type Limits } from './src/mesh/limits.ts';
 export type { CallOptions, Mesh, MeshEvent, MeshListener, TaskProgress } from './src/mesh/mesh.ts';
 export { type OperationInput, type OperationName, type OperationOutput, operations } from './src/mesh/operations.ts';

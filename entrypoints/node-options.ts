@@ -11,6 +11,7 @@ export function nodeOptions(settings: Settings): Omit<NodeOptions, 'layout'> {
     announceFile: settings.announceFile,
     mdns: settings.mdns,
     ...(settings.meshKey === undefined ? {} : { meshKeyFile: settings.meshKey }),
+    admit: settings.admit,
     ...(settings.tools === undefined ? {} : { toolsModule: settings.tools }),
   };
 }

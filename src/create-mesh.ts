@@ -6,8 +6,9 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { openMesh } from './bridge/open-mesh.ts';
 import { checked } from './mesh/checked.ts';
+import type { Grant } from './mesh/grant.ts';
 import type { Mesh } from './mesh/mesh.ts';
-import type { Layout } from './mesh/node-options.ts';
+import type { Admission, Layout } from './mesh/node-options.ts';
 
 export interface CreateMeshOptions {
   /** Folder of identity, queue, cache and keys; one node at a time holds it. Default: `~/.taskmesh`. */
@@ -20,6 +21,10 @@ export interface CreateMeshOptions {
   mdns?: boolean;
   /** File with the mesh's shared key. Default: `mesh.key` in the data folder, if there is one. */
   meshKey?: string;
+  /** Whom the node serves when it has a mesh key: the peers on its list, or whoever has the key. Default: `listed`. */
+  admit?: Admission;
+  /** What a peer may do that is served without being on the list. Default: submit and work; no tools. */
+  defaultGrant?: Grant;
   /** Module of tools that the node offers to its peers. */
   tools?: string;
   /** Where the P2P node runs. Default: `inline`, in this program's own event loop. */
@@ -63,6 +68,8 @@ export async function createMesh(options: CreateMeshOptions = {}): Promise<OwnMe
       bootstrap: options.bootstrap ?? [],
       mdns: options.mdns ?? true,
       ...(options.meshKey === undefined ? {} : { meshKeyFile: resolve(options.meshKey) }),
+      ...(options.admit === undefined ? {} : { admit: options.admit }),
+      ...(options.defaultGrant === undefined ? {} : { defaultGrant: options.defaultGrant }),
       ...(options.tools === undefined ? {} : { toolsModule: resolve(options.tools) }),
     },
   });

@@ -85,6 +85,7 @@ export function readSettings(sources: SettingsSources): Settings {
     announceFile: value('announce-file') ?? join(data, 'announce.json'),
     mdns: value('mdns') ?? true,
     meshKey: keyFile ?? (readFile(ownKeyFile) === undefined ? undefined : ownKeyFile),
+    admit: value('admit') ?? 'listed',
     tools: value('tools'),
     allowedHosts: value('allowed-hosts') ?? [],
     allowedOrigins: value('allowed-origins') ?? [],

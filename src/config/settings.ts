@@ -4,7 +4,7 @@
  * from this table.
  */
 
-import { type Layout, layouts } from '../mesh/node-options.ts';
+import { type Admission, admissions, type Layout, layouts } from '../mesh/node-options.ts';
 import type { Setting } from './setting.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warning', 'error', 'fatal'] as const;
@@ -103,6 +103,14 @@ export const settings = {
     defaultText: '<data>/mesh.key, if there is one',
     audience: 'node',
   },
+  admit: {
+    kind: 'choice',
+    choices: admissions,
+    summary: 'Whom a node with a mesh key serves: the peers on its list (invite, grant), or whoever has the key.',
+    example: 'mesh-key',
+    defaultText: 'listed',
+    audience: 'node',
+  },
   tools: {
     kind: 'path',
     summary: 'Module of tools that the node offers to its peers.',
@@ -172,6 +180,8 @@ export interface Settings {
   mdns: boolean;
   /** Path of the key's file; undefined: there is none, and only loopback is listened on. */
   meshKey: string | undefined;
+  /** Without a mesh key it means nothing: everybody who can connect is served. */
+  admit: Admission;
   tools: string | undefined;
   allowedHosts: string[];
   allowedOrigins: string[];

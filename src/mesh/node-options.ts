@@ -3,7 +3,12 @@
  * the bridge carries it, the P2P room reads it.
  */
 
+import type { Grant } from './grant.ts';
 import type { Limits } from './limits.ts';
+
+/** Whom a node with a mesh key serves: the peers on its list, or everybody who has the key. */
+export const admissions = ['listed', 'mesh-key'] as const;
+export type Admission = (typeof admissions)[number];
 
 /** Where the P2P node may run, relative to the loop of whoever holds the mesh. */
 export const layouts = ['inline', 'worker', 'process'] as const;
@@ -22,6 +27,10 @@ export interface NodeOptions {
   mdns: boolean;
   /** File with the mesh's shared key: only nodes that have it can connect. Default: `mesh.key` in the data folder, if there is one. */
   meshKeyFile?: string;
+  /** Whom the node serves when it has a mesh key. Default: `listed`. Without a key, everybody who can connect. */
+  admit?: Admission;
+  /** What a peer may do that is served without being on the list. Default: submit and work (`defaultGrant`). */
+  defaultGrant?: Grant;
   /** Module whose default export is a record of tools offered to peers. */
   toolsModule?: string;
   /** Where the node runs: shown by `status`, decides nothing here. */
