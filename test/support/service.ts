@@ -21,6 +21,8 @@ export interface ServiceOptions {
   layout?: Layout;
   /** Further flags. */
   flags?: readonly string[];
+  /** Words in front of the command, such as those that run it in a network namespace. */
+  inFront?: readonly string[];
 }
 
 export interface Service extends AsyncDisposable {
@@ -59,8 +61,9 @@ interface Started {
   exited: Promise<number | null>;
 }
 
-function start({ runtime, data, layout, flags = [] }: ServiceOptions): Started {
-  const [command = '', ...words] = runtime === 'deno' && layout === 'process' ? denoInFront : commands[runtime];
+function start({ runtime, data, layout, flags = [], inFront = [] }: ServiceOptions): Started {
+  const own = runtime === 'deno' && layout === 'process' ? denoInFront : commands[runtime];
+  const [command = '', ...words] = [...inFront, ...own];
   const first = words.map((word) => word.replace(ownFolder, dirname(data)));
   const args = [...first, '--port', '0', '--data', data, ...(layout ? ['--layout', layout] : []), ...flags];
   const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -98,7 +98,7 @@ export function judge({ code, stoppedFor, output }: Ending): Omit<FileOutcome, '
   let complaint = '';
   if (stoppedFor !== '') complaint = stoppedFor;
   else if (!summary) complaint = `ended with code ${code} and without a summary: it crashed, or its suites never ran`;
-  else if (total === 0) complaint = 'has no tests';
+  else if (total + skipped === 0) complaint = 'has no tests';
   else if (failed === 0 && code !== 0) complaint = `every test passed, but it ended with code ${code}`;
   if (complaint !== '') failed += 1;
   else if (failed > 0 && code === 0)
