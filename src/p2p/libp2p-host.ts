@@ -33,6 +33,8 @@ export interface HostOptions {
   limits: Limits;
   /** A node of the same mesh answered on the local network. */
   onFoundByMdns(peer: PeerInfo): void;
+  /** In place of Noise; only benchmarks have one, to find out what Noise costs. */
+  encrypter?: ReturnType<typeof noise>;
 }
 
 /** Streams of all protocols that one connection may hold open: the carriage's, and identify's and ping's short ones. */
@@ -57,7 +59,7 @@ export async function buildHost(options: HostOptions): Promise<Host> {
     nodeInfo: { name: 'taskmesh', version },
     addresses: { listen: options.listen.map(String) },
     transports: [tcp(), webSockets()],
-    connectionEncrypters: [fairReads(noise())],
+    connectionEncrypters: [fairReads(options.encrypter ?? noise())],
     streamMuxers: [
       yamux({
         maxInboundStreams: maxStreamsPerConnection,
