@@ -81,6 +81,11 @@ export const task = z.object({
   heartbeat_at: epochSeconds.nullable(),
   assigned_worker: z.string().nullable().describe('What the worker calls itself; it stays when the task is finished.'),
   assigned_peer: z.string().nullable().describe('The peer id that the claim came from, known by its connection.'),
+  submitted_by: z
+    .string()
+    .nullable()
+    .optional()
+    .describe('The peer id that the task was submitted from, known by its connection.'),
   progress: z.unknown().describe('What the worker last reported, or null.'),
   error: z.string().nullable().describe('Why the last attempt failed, or why the task was cancelled.'),
   idempotency_key: z.string().nullable(),

@@ -31,6 +31,8 @@ interface ChangeOptions {
   readonly result?: string;
   /** Runs if the change was made now, and not before. */
   readonly made?: () => void;
+  /** Throws when the caller may not change this task. */
+  readonly check?: (row: TaskRow) => void;
 }
 
 export class Changes {
@@ -82,9 +84,12 @@ export class Changes {
   }
 
   /** Throws `task_not_found`, what `transition` throws and what the store throws. */
-  make(id: string, change: Change, { signal, result, made }: ChangeOptions = {}): Promise<TaskRow> {
+  make(id: string, change: Change, { signal, result, made, check }: ChangeOptions = {}): Promise<TaskRow> {
     const rowChange = {
-      decide: (row: TaskRow) => this.decide(row, change),
+      decide: (row: TaskRow) => {
+        check?.(row);
+        return this.decide(row, change);
+      },
       committed: (after: TaskRow, before: TaskRow) => {
         made?.();
         this.follow(after, before);

@@ -12,6 +12,7 @@ import { isFinal } from '../mesh/task.ts';
 import { Changes } from './changes.ts';
 import { Claims } from './claims.ts';
 import { newTask, type Work } from './new-task.ts';
+import { isOwn, refuseForeign } from './own-tasks.ts';
 import type { CallContext, Queue, QueueAnswer, QueueInput, QueueStats, TaskListener } from './queue.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 import type { OnReady, Store } from './store.ts';
@@ -96,18 +97,18 @@ class Engine implements Queue {
     this.#claims.wake(taskType);
   }
 
-  async submit(input: QueueInput<'submit'>, { signal }: CallContext): Promise<QueueAnswer<'submit'>> {
-    const [first] = await this.#insert([input], signal);
+  async submit(input: QueueInput<'submit'>, context: CallContext): Promise<QueueAnswer<'submit'>> {
+    const [first] = await this.#insert([input], context);
     if (first === undefined) throw new MeshError('internal_error', 'The store took a task and did not say which.');
     return first;
   }
 
-  async submitMany(input: QueueInput<'submit_many'>, { signal }: CallContext): Promise<QueueAnswer<'submit_many'>> {
+  async submitMany(input: QueueInput<'submit_many'>, context: CallContext): Promise<QueueAnswer<'submit_many'>> {
     if (input.tasks.length > this.#limits.maxBatch) {
       const text = `${input.tasks.length} tasks in one call; at most ${this.#limits.maxBatch} are allowed. Send several calls.`;
       throw new MeshError('invalid_params', text);
     }
-    return { tasks: await this.#insert(input.tasks, signal) };
+    return { tasks: await this.#insert(input.tasks, context) };
   }
 
   async claim(input: QueueInput<'claim'>, { signal, caller }: CallContext): Promise<QueueAnswer<'claim'>> {
@@ -166,26 +167,30 @@ class Engine implements Queue {
     return settled(row);
   }
 
-  async cancel(input: QueueInput<'cancel'>, { signal }: CallContext): Promise<QueueAnswer<'cancel'>> {
+  async cancel(input: QueueInput<'cancel'>, context: CallContext): Promise<QueueAnswer<'cancel'>> {
     let cancelled = false;
     const change: Change = { verb: 'cancel', reason: plainText(input.reason) };
     const made = (): void => {
       cancelled = true;
     };
-    const row = await this.#changes.make(input.task_id, change, { signal, made });
+    const check = (row: TaskRow): void => refuseForeign(row, context);
+    const row = await this.#changes.make(input.task_id, change, { signal: context.signal, made, check });
     return { ...settled(row), cancelled };
   }
 
-  async retry(input: QueueInput<'retry'>, { signal }: CallContext): Promise<QueueAnswer<'retry'>> {
+  async retry(input: QueueInput<'retry'>, context: CallContext): Promise<QueueAnswer<'retry'>> {
     const change: Change = { verb: 'retry', delayMs: input.delay_s * 1000 };
-    return settled(await this.#changes.make(input.task_id, change, { signal }));
+    const check = (row: TaskRow): void => refuseForeign(row, context);
+    return settled(await this.#changes.make(input.task_id, change, { signal: context.signal, check }));
   }
 
-  async get(input: QueueInput<'get'>): Promise<QueueAnswer<'get'>> {
-    return { task: taskView(await this.#read(input.task_id, { payload: true, result: true })) };
+  async get(input: QueueInput<'get'>, context: CallContext): Promise<QueueAnswer<'get'>> {
+    const stored = await this.#read(input.task_id, { payload: true, result: true });
+    refuseForeign(stored.row, context);
+    return { task: taskView(stored) };
   }
 
-  async list(input: QueueInput<'list'>, { signal }: CallContext): Promise<QueueAnswer<'list'>> {
+  async list(input: QueueInput<'list'>, context: CallContext): Promise<QueueAnswer<'list'>> {
     if (input.cursor !== '' && !/^[0-9a-f]{32}$/.test(input.cursor))
       throw new MeshError(
         'invalid_params',
@@ -195,29 +200,34 @@ class Engine implements Queue {
       {
         ...(input.status === undefined ? {} : { status: input.status }),
         types: input.task_types.map(plainText),
+        ...(context.mustBe === undefined ? {} : { sees: (row: TaskRow) => isOwn(row, context) }),
         after: input.cursor,
         limit: input.limit,
         maxBytes: this.#limits.maxListBytes,
         detail: input.detail,
       },
-      signal,
+      context.signal,
     );
     return { tasks: tasks.map(taskView), cursor: more ? (tasks.at(-1)?.row.id ?? null) : null };
   }
 
-  async wait(input: QueueInput<'wait'>, { signal, onProgress }: CallContext): Promise<QueueAnswer<'wait'>> {
+  async wait(input: QueueInput<'wait'>, context: CallContext): Promise<QueueAnswer<'wait'>> {
+    const { signal, onProgress } = context;
     this.#checkWaiters();
     const timeoutMs = Math.min(input.timeout_s * 1000, this.#limits.maxWaitMs);
     const { over, leave } = this.#waits.wait(input.task_id, { timeoutMs, signal, onProgress });
     try {
       // Looked at only after the wait has begun, so that no change falls in between.
       const { row } = await this.#read(input.task_id, { payload: false, result: false });
+      refuseForeign(row, context);
       if (isFinal(row.status) || timeoutMs <= 0) leave();
       await over;
     } finally {
       leave();
     }
     const stored = await this.#read(input.task_id, { payload: false, result: true });
+    // Another worker may have it by now.
+    refuseForeign(stored.row, context);
     return { task: taskView(stored), done: isFinal(stored.row.status) };
   }
 
@@ -233,9 +243,9 @@ class Engine implements Queue {
     };
   }
 
-  async #insert(works: readonly Work[], signal: AbortSignal | undefined): Promise<QueueAnswer<'submit'>[]> {
+  async #insert(works: readonly Work[], { signal, caller }: CallContext): Promise<QueueAnswer<'submit'>[]> {
     const nowMs = this.#changes.nowMs();
-    const tasks = works.map((work) => newTask(work, this.#ids.next(), nowMs));
+    const tasks = works.map((work) => newTask(work, this.#ids.next(), nowMs, caller));
     const all = await this.#store.insert(tasks, signal, (inserted) => this.#changes.followInsert(inserted));
     return all.map(({ row, deduplicated }) => ({ task_id: row.id, status: row.status, deduplicated }));
   }

@@ -8,7 +8,7 @@ import { workHash } from './work-hash.ts';
 /** What a submission says about its work, without whom it is submitted to. */
 export type Work = CheckedInput<'submit_many'>['tasks'][number];
 
-export function newTask(work: Work, id: string, nowMs: number): NewTask {
+export function newTask(work: Work, id: string, nowMs: number, submittedBy: string): NewTask {
   const payload = jsonText(work.payload);
   const notBeforeMs = startMs(work, nowMs);
   const waits = notBeforeMs > nowMs;
@@ -45,6 +45,7 @@ export function newTask(work: Work, id: string, nowMs: number): NewTask {
       progress: null,
       error: null,
       storedBytes: Buffer.byteLength(payload),
+      submittedBy,
     },
   };
 }

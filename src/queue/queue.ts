@@ -16,6 +16,8 @@ export type QueueAnswer<Name extends OperationName> = OperationOutput<Name>;
 export interface CallContext {
   /** Peer id of who asks: the holder of a lease is known by it. */
   readonly caller: string;
+  /** Whom of a task's people the caller must be to look at or change it; undefined: anybody. */
+  readonly mustBe?: 'submitter' | 'involved' | undefined;
   /** Gives up what waits, and what has not begun to be written. */
   readonly signal?: AbortSignal | undefined;
   /** For `wait`: hears what the worker reports. Must not throw. */
@@ -63,15 +65,15 @@ export interface Queue extends AsyncDisposable {
   fail(input: QueueInput<'fail'>, context: CallContext): Promise<QueueAnswer<'fail'>>;
   /** [as `heartbeat`] */
   release(input: QueueInput<'release'>, context: CallContext): Promise<QueueAnswer<'release'>>;
-  /** [`task_not_found`, `wrong_state`] */
+  /** [`task_not_found`, `wrong_state`, `unauthorized`] */
   cancel(input: QueueInput<'cancel'>, context: CallContext): Promise<QueueAnswer<'cancel'>>;
-  /** [`task_not_found`, `wrong_state`] */
+  /** [as `cancel`] */
   retry(input: QueueInput<'retry'>, context: CallContext): Promise<QueueAnswer<'retry'>>;
-  /** [`task_not_found`] With payload and result. */
+  /** [`task_not_found`, `unauthorized`] With payload and result. */
   get(input: QueueInput<'get'>, context: CallContext): Promise<QueueAnswer<'get'>>;
   /** [`invalid_params`] */
   list(input: QueueInput<'list'>, context: CallContext): Promise<QueueAnswer<'list'>>;
-  /** [`task_not_found`, `too_many_waiters`] With the result and without the payload: who waits has sent it. */
+  /** [`task_not_found`, `unauthorized`, `too_many_waiters`] With the result and without the payload: who waits has sent it. */
   wait(input: QueueInput<'wait'>, context: CallContext): Promise<QueueAnswer<'wait'>>;
   stats(): Promise<QueueStats>;
   /** Hands over events until the returned function is called. */

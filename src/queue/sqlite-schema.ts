@@ -52,6 +52,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX of_status ON tasks (status, seq);
   CREATE UNIQUE INDEX idempotency ON tasks (idempotency_key) WHERE idempotency_key IS NOT NULL;
   `,
+  'ALTER TABLE tasks ADD COLUMN submitted_by TEXT;',
 ];
 
 /** Every field of a row with its column, in the table's order. */
@@ -85,6 +86,7 @@ export const columnOf: Readonly<Record<keyof TaskRow, string>> = {
   progress: 'progress',
   error: 'error',
   storedBytes: 'stored_bytes',
+  submittedBy: 'submitted_by',
 };
 
 export const fields = Object.keys(columnOf) as (keyof TaskRow)[];

@@ -128,7 +128,7 @@ class SqliteStore implements Store {
   async list(query: ListQuery, signal?: AbortSignal): Promise<Page> {
     const types = query.types.length === 0 ? undefined : new Set(query.types);
     const tasks: StoredTask[] = [];
-    const step = types === undefined ? query.limit + 1 : rowsPerStep;
+    const step = types === undefined && query.sees === undefined ? query.limit + 1 : rowsPerStep;
     let after = query.after === '' ? 0 : sequenceOf(query.after);
     let bytes = 0;
     for (;;) {
@@ -136,9 +136,10 @@ class SqliteStore implements Store {
       const stretch = this.#read(() => this.#tables.stretch(query.status, after, step));
       for (const { seq, task_type } of stretch) {
         if (types?.has(task_type) === false) continue;
-        if (tasks.length >= query.limit) return { tasks, more: true };
+        if (query.sees === undefined && tasks.length >= query.limit) return { tasks, more: true };
         const row = this.#read(() => this.#tables.row(seq));
-        if (row === undefined) continue;
+        if (row === undefined || query.sees?.(row) === false) continue;
+        if (tasks.length >= query.limit) return { tasks, more: true };
         bytes += shownBytes(row, query.detail);
         if (tasks.length > 0 && bytes > query.maxBytes) return { tasks, more: true };
         const parts = { payload: query.detail, result: query.detail };

@@ -50,6 +50,8 @@ export interface ListQuery {
   readonly status?: TaskStatus;
   /** Empty: all. */
   readonly types: readonly string[];
+  /** Leaves out tasks that the caller must not see. */
+  readonly sees?: (row: TaskRow) => boolean;
   /** Id of the last task of the page before; empty: from the beginning. */
   readonly after: string;
   readonly limit: number;

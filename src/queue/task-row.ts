@@ -50,6 +50,8 @@ export interface TaskRow {
   readonly error: string | null;
   /** UTF-8 bytes of payload and result. */
   readonly storedBytes: number;
+  /** Peer id of who submitted the task, known by its connection; null for tasks from before this was kept. */
+  readonly submittedBy: string | null;
 }
 
 /** What a state change writes. What never changes is not in it. */
@@ -67,6 +69,7 @@ export type RowPatch = Partial<
     | 'idempotencyKey'
     | 'workHash'
     | 'createdAtMs'
+    | 'submittedBy'
   >
 >;
 

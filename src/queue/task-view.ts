@@ -27,6 +27,7 @@ export function taskView(stored: StoredTask): Task {
     assigned_peer: held ? row.assignedPeer : null,
     progress: row.progress === null ? null : JSON.parse(row.progress),
     error: row.error,
+    submitted_by: row.submittedBy,
     idempotency_key: row.idempotencyKey,
   };
   if (payload !== undefined) view.payload = JSON.parse(payload);
