@@ -88,19 +88,30 @@ export class Samples {
   /** The smallest sample that at least this share of all samples do not exceed. NaN without samples. */
   quantile(share: number): number {
     const rank = Math.max(1, Math.ceil(share * this.#count));
-    if (this.#buckets === undefined) return this.#raw.toSorted((a, b) => a - b)[rank - 1] ?? Number.NaN;
     let passed = 0;
-    for (const [bucket, count] of [...this.#buckets].sort(([a], [b]) => a - b)) {
+    for (const [value, count] of this.entries()) {
       passed += count;
-      if (passed >= rank) return Math.min(this.#max, Math.max(this.#min, middleOf(bucket)));
+      if (passed >= rank) return value;
     }
-    return this.#max;
+    return Number.NaN;
+  }
+
+  /** Values and how often each occurred, ascending. */
+  entries(): [value: number, count: number][] {
+    if (this.#buckets === undefined) {
+      return this.#raw.toSorted((a, b) => a - b).map((value) => [value, 1]);
+    }
+    return [...this.#buckets].sort(([a], [b]) => a - b).map(([bucket, count]) => [this.#valueOf(bucket), count]);
   }
 
   encode(): EncodedSamples {
     if (this.#buckets === undefined) return { raw: [...this.#raw] };
     const buckets = [...this.#buckets].sort(([a], [b]) => a - b);
     return { count: this.#count, sum: this.#sum, min: this.#min, max: this.#max, buckets };
+  }
+
+  #valueOf(bucket: number): number {
+    return Math.min(this.#max, Math.max(this.#min, middleOf(bucket)));
   }
 
   #fill(value: number, times: number): void {

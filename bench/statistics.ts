@@ -6,7 +6,7 @@
 import { type RandomSource, seededRandom } from './random.ts';
 import type { Estimate, RatioEstimate } from './suite.ts';
 
-/** One figure per round, the rounds of one process together. */
+/** One figure per round, the rounds of one process together; NaN for a round that failed. */
 export type Rounds = readonly (readonly number[])[];
 
 const resamples = 1_000;
@@ -29,7 +29,7 @@ const pick = <Item>(items: readonly Item[], random: RandomSource): Item[] =>
 
 /** The median of all rounds and its bootstrap interval; the same seed gives the same interval. */
 export function estimate(rounds: Rounds, seed = 1): Estimate {
-  const groups = rounds.filter((group) => group.length > 0);
+  const groups = rounds.map((group) => group.filter(Number.isFinite)).filter((group) => group.length > 0);
   const value = median(groups.flat());
   if (groups.flat().length < 2) return { value, low: value, high: value };
   const random = seededRandom(seed);

@@ -1,0 +1,86 @@
+/**
+ * The benchmark: `npm run bench`. Runs the suites, and writes the report to `bench/reports/<date>-<machine>/`.
+ * Exit code 0 when everything asked for was run, 1 when a suite gave nothing at all, 130 after Ctrl-C (the report is valid and partial).
+ */
+
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { runAll } from './runner/run-all.ts';
+import { runtimeNames, versionOf } from './runner/runtimes.ts';
+import type { Mode, RuntimeName, Suite } from './suite.ts';
+import { suites as allSuites } from './suites.ts';
+
+const usage = `usage: npm run bench -- [options]
+
+  --quick            two minutes instead of fifteen: fewer cells and rounds, wider intervals
+  --smoke            one short round of everything, to see that it works; its figures mean nothing
+  --suites a,b       only these: ${allSuites.map(({ name }) => name).join(', ')}
+  --runtimes a,b     only these: node, deno
+  --seed n           repeats the order of cells of another run (default: 1)
+  --out folder       where the report goes (default: bench/reports/<date>-<machine>)
+`;
+
+interface Wanted {
+  suites: readonly Suite[];
+  runtimes: readonly RuntimeName[];
+  mode: Mode;
+  seed: number;
+  out: string | undefined;
+}
+
+function choose<Item>(what: string, names: string, items: readonly Item[], nameOf: (item: Item) => string): Item[] {
+  const wanted = names.split(',');
+  const unknown = wanted.find((name) => !items.some((item) => nameOf(item) === name));
+  if (unknown !== undefined) {
+    throw new Error(`There is no ${what} '${unknown}'. There are: ${items.map(nameOf).join(', ')}.`);
+  }
+  return items.filter((item) => wanted.includes(nameOf(item)));
+}
+
+function readWanted(argv: string[]): Wanted {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      quick: { type: 'boolean', default: false },
+      smoke: { type: 'boolean', default: false },
+      suites: { type: 'string' },
+      runtimes: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      out: { type: 'string' },
+    },
+  });
+  const seed = Number(values.seed);
+  if (!Number.isSafeInteger(seed)) throw new Error(`--seed takes a whole number, not '${values.seed}'.`);
+  const installed = runtimeNames.filter((runtime) => versionOf(runtime) !== undefined);
+  return {
+    suites: values.suites === undefined ? allSuites : choose('suite', values.suites, allSuites, (suite) => suite.name),
+    runtimes: values.runtimes === undefined ? installed : choose('runtime', values.runtimes, installed, (name) => name),
+    mode: values.smoke ? 'smoke' : values.quick ? 'quick' : 'full',
+    seed,
+    out: values.out,
+  };
+}
+
+async function main(): Promise<number> {
+  let wanted: Wanted;
+  try {
+    wanted = readWanted(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);
+    return 2;
+  }
+  const interrupt = new AbortController();
+  const stop = (): void => {
+    if (interrupt.signal.aborted) process.exit(130);
+    console.error('\nStopping: the report of what was measured so far is being written. Once more to give it up.');
+    interrupt.abort();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  const report = await runAll({ ...wanted, signal: interrupt.signal, progress: process.stderr });
+  console.log(JSON.stringify(report, undefined, 1));
+  if (!report.complete) return 130;
+  return report.suites.some(({ cells }) => cells.every(({ status }) => status !== 'measured')) ? 1 : 0;
+}
+
+process.exitCode = await main();

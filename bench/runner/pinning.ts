@@ -1,0 +1,40 @@
+/**
+ * Keeps drivers and what they measure on processors of their own, by `taskset`, where there are enough of them. With fewer than
+ * four the subjects need them all, and nothing is pinned: the runner itself sleeps while a subject measures.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+
+export type Role = 'subject' | 'driver';
+
+const leastCores = 4;
+
+const hasTaskset = ((): boolean => {
+  try {
+    execFileSync('taskset', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+const cores = availableParallelism();
+const isOn = hasTaskset && cores >= leastCores;
+/** The first half of the processors drives, the second half is measured. */
+const firstOfSubjects = Math.floor(cores / 2);
+const ranges: Readonly<Record<Role, string>> = {
+  driver: `0-${firstOfSubjects - 1}`,
+  subject: `${firstOfSubjects}-${cores - 1}`,
+};
+
+/** The command as it is to be run, for a driver or for what is measured. */
+export const pinned = (role: Role, command: readonly string[]): string[] =>
+  isOn ? ['taskset', '--cpu-list', ranges[role], ...command] : [...command];
+
+/** For the report. */
+export const pinningInWords = isOn
+  ? `subjects on processors ${ranges.subject}, drivers on ${ranges.driver}, by taskset`
+  : hasTaskset
+    ? `none: ${cores} processors are too few to give drivers their own`
+    : 'none: taskset is not installed';
