@@ -2,5 +2,6 @@
 
 import type { Suite } from './suite.ts';
 import { clock } from './suites/clock.ts';
+import { wire } from './suites/wire.ts';
 
-export const suites: readonly Suite[] = [clock];
+export const suites: readonly Suite[] = [clock, wire];

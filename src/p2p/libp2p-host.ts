@@ -5,7 +5,7 @@
 
 import { noise } from '@chainsafe/libp2p-noise';
 import { type Identify, identify } from '@libp2p/identify';
-import type { Libp2p, PeerInfo, PrivateKey, StreamMuxerFactory } from '@libp2p/interface';
+import type { ConnectionEncrypter, Libp2p, PeerId, PeerInfo, PrivateKey, StreamMuxerFactory } from '@libp2p/interface';
 import { mdns } from '@libp2p/mdns';
 import { type Ping, ping } from '@libp2p/ping';
 import { preSharedKey } from '@libp2p/pnet';
@@ -34,7 +34,7 @@ export interface HostOptions {
   /** A node of the same mesh answered on the local network. */
   onFoundByMdns(peer: PeerInfo): void;
   /** In place of Noise; only benchmarks have one, to find out what Noise costs. */
-  encrypter?: ReturnType<typeof noise>;
+  encrypter?: (components: { peerId: PeerId }) => ConnectionEncrypter;
 }
 
 /** Streams of all protocols that one connection may hold open: the carriage's, and identify's and ping's short ones. */
@@ -59,7 +59,7 @@ export async function buildHost(options: HostOptions): Promise<Host> {
     nodeInfo: { name: 'taskmesh', version },
     addresses: { listen: options.listen.map(String) },
     transports: [tcp(), webSockets()],
-    connectionEncrypters: [fairReads(options.encrypter ?? noise())],
+    connectionEncrypters: [options.encrypter ?? fairReads(noise())],
     streamMuxers: [
       yamux({
         maxInboundStreams: maxStreamsPerConnection,
