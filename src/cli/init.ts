@@ -1,14 +1,11 @@
 /** `taskmesh init`: makes the mesh's shared key, which lets nodes on other machines connect and keeps strangers out. */
 
-import { randomUUID } from 'node:crypto';
-import { chmod, link, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MeshError } from '../mesh/errors.ts';
 import { makeFolder } from '../mesh/own-files.ts';
+import { newMeshSecret, writeMeshKey } from '../trust/mesh-key.ts';
 import type { Command, CommandCall, Outcome } from './command.ts';
-
-/** `/key/swarm/psk/1.0.0/`, `/base16/` and 64 hex digits: https://github.com/libp2p/specs/blob/master/pnet/Private-Networks-PSK-V1.md */
-const keyFileBytes = 95;
 
 export const init: Command = {
   name: 'init',
@@ -32,7 +29,12 @@ async function makeKey({ settings, flags }: CommandCall): Promise<Outcome> {
   try {
     makeFolder(folder);
     if (folder === settings.data) await chmod(folder, 0o700);
-    await write(path, await newKey(), flags.force === true);
+    if (!(await writeMeshKey(path, newMeshSecret(), flags.force === true))) {
+      throw new MeshError(
+        'wrong_state',
+        `There is a mesh key already: ${path}. Copy that one to your other machines. To replace it, and shut out every node that has the old one: taskmesh init --force`,
+      );
+    }
   } catch (cause) {
     if (cause instanceof MeshError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -45,31 +47,6 @@ async function makeKey({ settings, flags }: CommandCall): Promise<Outcome> {
     );
   }
   return { answer: { ok: true, mesh_key: path }, text: nextSteps(path), exitCode: 0 };
-}
-
-async function newKey(): Promise<Uint8Array> {
-  const { generateKey } = await import('@libp2p/pnet');
-  const key = new Uint8Array(keyFileBytes);
-  generateKey(key);
-  return key;
-}
-
-/** Whole or not at all: the file appears under its name with all its bytes, and is never open to others. */
-async function write(path: string, key: Uint8Array, replace: boolean): Promise<void> {
-  const temporary = `${path}.${randomUUID()}`;
-  try {
-    await writeFile(temporary, key, { mode: 0o600, flag: 'wx' });
-    if (replace) await rename(temporary, path);
-    else await link(temporary, path);
-  } catch (thrown) {
-    if ((thrown as { code?: string }).code !== 'EEXIST') throw thrown;
-    throw new MeshError(
-      'wrong_state',
-      `There is a mesh key already: ${path}. Copy that one to your other machines. To replace it, and shut out every node that has the old one: taskmesh init --force`,
-    );
-  } finally {
-    await rm(temporary, { force: true });
-  }
 }
 
 function nextSteps(path: string): string {

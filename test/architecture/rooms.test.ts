@@ -56,7 +56,7 @@ test('only the P2P room speaks libp2p, and only the server and its peers’ wire
   const users = (pattern: RegExp): string[] =>
     [...new Set(imports.filter(({ to }) => pattern.test(to)).map(({ from }) => roomOf(from)))].sort();
   for (const room of users(/^(libp2p|@libp2p\/|@chainsafe\/|@multiformats\/)/))
-    assert.ok(['p2p', 'cli', 'config'].includes(room), room);
+    assert.ok(['p2p', 'cli', 'config', 'trust'].includes(room), room);
   for (const room of users(/^@modelcontextprotocol\//)) assert.ok(['server', 'cli', 'p2p'].includes(room), room);
   assert.equal(users(/^node:sqlite$/), ['cache', 'queue']);
 });

@@ -1,5 +1,6 @@
 /**
- * Who the node is: an Ed25519 key in `node.key`, made at the first start and kept. Used by the node's start only.
+ * Who the node is: an Ed25519 key in `node.key`, made at the first start and kept. Used by the node's start, and by
+ * `taskmesh invite` for a node that does not run.
  *
  * The file holds libp2p's private key message as base64 text. Its public half is derived again and compared, so that a
  * flipped bit is found at start and not by peers who cannot verify the node.
