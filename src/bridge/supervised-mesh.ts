@@ -25,7 +25,7 @@ import { addHealth } from './add-health.ts';
 import type { FarSideLife, FarSideWay } from './far-side-life.ts';
 import { mayRepeat } from './may-repeat.ts';
 import { defaultPatience, type Patience } from './patience.ts';
-import { verbs } from './protocol.ts';
+import { watchAnswers } from './watch-answers.ts';
 
 const log = getLogger(['taskmesh', 'bridge']);
 
@@ -200,39 +200,27 @@ export class SupervisedMesh implements HostedMesh {
     const cancelCalm = this.#after(this.#patience.calmMs, () => {
       this.#inARow = 0;
     });
-    const stopChecking = this.#check(life);
+    const stopWatching = watchAnswers(life, {
+      clock: this.#clock,
+      patience: this.#patience,
+      after: (delayMs, act) => this.#after(delayMs, act),
+      heard: (silentForMs) => this.#heard(life, silentForMs),
+    });
     void life.ended.then((cause) => {
       cancelCalm();
-      stopChecking();
+      stopWatching();
       if (this.#life === life) this.#lost(cause);
     });
   }
 
-  /** Asks the far side now and then whether it answers. Answers the function that ends it. */
-  #check(life: FarSideLife): () => void {
-    let cancelNext: CancelTimer = () => {};
-    let silentSince: number | undefined;
-    const { checkEveryMs, answerWithinMs, silentMs } = this.#patience;
-    const next = (): void => {
-      cancelNext = this.#after(checkEveryMs, () => void ask());
-    };
-    const ask = async (): Promise<void> => {
-      const from = this.#clock.monotonicMs();
-      const answered = await life.near.ask(verbs.ping, {}, answerWithinMs).then(
-        () => true,
-        (error: MeshError) => error.code !== 'timeout',
-      );
-      if (this.#life !== life) return;
-      if (answered) silentSince = undefined;
-      else silentSince ??= from;
-      this.#turn(answered ? 'up' : 'unresponsive');
-      if (this.#way.owned && silentSince !== undefined && this.#clock.monotonicMs() - silentSince >= silentMs) {
-        log.error('The P2P side has not answered for {silentMs} ms and is started anew', { silentMs });
-        await life.kill();
-      } else next();
-    };
-    next();
-    return () => cancelNext();
+  #heard(life: FarSideLife, silentForMs: number | undefined): boolean {
+    if (this.#life !== life) return false;
+    this.#turn(silentForMs === undefined ? 'up' : 'unresponsive');
+    const { silentMs } = this.#patience;
+    if (!this.#way.owned || silentForMs === undefined || silentForMs < silentMs) return true;
+    log.error('The P2P side has not answered for {silentMs} ms and is started anew', { silentMs });
+    void life.kill();
+    return false;
   }
 
   #lost(cause: Error): void {
