@@ -1,0 +1,139 @@
+/**
+ * Subject of the suite `tool-call`: the driver. It starts the service as users do, the ladder of its parts, and the peer, each in
+ * processes of their own, and sends requests to them over HTTP.
+ */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Layout } from '../../src/mesh/node-options.ts';
+import { startService } from '../../test/support/service.ts';
+import { type ClosedLoopResult, closedLoop } from '../loops.ts';
+import { type RoundResult, serveCells } from '../serve-cells.ts';
+import { median } from '../statistics.ts';
+import type { RuntimeName } from '../suite.ts';
+import { askForTool, McpClient } from './mcp-client.ts';
+import { startChild } from './own-child.ts';
+import type { ToolCallPeer } from './tool-call-peer.ts';
+import { type LadderOperation, ladderOf, partsOf, type Rung, workedType } from './tool-call-rung.ts';
+import type { RungUrls, ToolCallRungsParams } from './tool-call-rungs.ts';
+
+export interface ToolCallParams {
+  runtime: RuntimeName;
+  layout: Layout;
+  /** Where data may lie on disk; and in memory, where the machine has such a folder. Each subject makes folders of its own there. */
+  folder: string;
+  memoryFolder: string | null;
+}
+
+export type ToolCallTask =
+  | { kind: 'ladder'; operation: LadderOperation }
+  | { kind: 'get' }
+  | { kind: 'trip' }
+  | { kind: 'capacity'; operation: 'get' | LadderOperation; inFlight: number };
+
+const here = (file: string): URL => new URL(file, import.meta.url);
+const tools = { submit: 'p2p_taskqueue_submit', get: 'p2p_taskqueue_get_task', wait: 'p2p_taskqueue_wait_task' };
+const payload = { text: 'x'.repeat(80) };
+/** Each rung's turns within a round, so that what the machine does to one it does to all. */
+const turnsPerRound = 4;
+/** Calls at the beginning of a turn that do not count: threads and processors wake up. */
+const uncounted = 3;
+
+const peerIdOf = (address: string): string => address.slice(address.lastIndexOf('/') + 1);
+const epochMs = (): number => performance.timeOrigin + performance.now();
+
+await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...folders }) => {
+  const folder = await mkdtemp(join(folders.folder, 't'));
+  const memoryFolder = folders.memoryFolder === null ? undefined : await mkdtemp(join(folders.memoryFolder, 't'));
+  const peer = await startChild<ToolCallPeer>(runtime, here('./tool-call-peer.ts'), { folder, memoryFolder });
+  const params: ToolCallRungsParams = { layout, folder, memoryFolder, peer: peer.ready };
+  const rungs = await startChild<RungUrls>(runtime, here('./tool-call-rungs.ts'), params);
+  const flags = ['--no-mdns', '--log-level', 'error'];
+  const service = await startService({ runtime, layout, data: join(folder, 'service', 'data'), flags });
+  const client = new McpClient();
+  await client.call(service.url, 'connect_peer', { remote_multiaddr: peer.ready.disk });
+  const urls: RungUrls = { ...rungs.ready, service: service.url };
+
+  const submitTo = (rung: Rung, operation: LadderOperation): (() => Promise<unknown>) => {
+    const remote = rung === 'memory' ? peer.ready.memory : peer.ready.disk;
+    const target = operation === 'submit_remote' ? { remote_peer_id: peerIdOf(remote ?? '') } : {};
+    const ask = askForTool(tools.submit, { task_type: 'bench.idle', payload, ...target });
+    return () => client.send(urls[rung] ?? '', ask);
+  };
+
+  const getFrom = async (): Promise<() => Promise<unknown>> => {
+    const { task_id } = await client.call(service.url, tools.submit, { task_type: 'bench.idle', payload });
+    const ask = askForTool(tools.get, { task_id });
+    return () => client.send(service.url, ask);
+  };
+
+  async function ladder(operation: LadderOperation, ms: number): Promise<RoundResult> {
+    const rungsThere = ladderOf(operation, (rung) => urls[rung] !== undefined);
+    const times = new Map<Rung, number[]>(rungsThere.map((rung) => [rung, []]));
+    const turnMs = ms / (turnsPerRound * rungsThere.length);
+    for (let turn = 0; turn < turnsPerRound; turn++) {
+      for (const rung of turn % 2 === 0 ? rungsThere : rungsThere.toReversed()) {
+        const { latency }: ClosedLoopResult = await closedLoop(submitTo(rung, operation), { inFlight: 1, ms: turnMs });
+        times.get(rung)?.push(...latency.subarray(Math.min(uncounted, latency.length - 1)));
+      }
+    }
+    const parts = partsOf(rungsThere, (rung) => median(times.get(rung) ?? []));
+    const whole = median(times.get('service') ?? []);
+    return {
+      figures: {
+        ...parts,
+        latency: times.get('service') ?? [],
+        explained: 100 * (1 - Math.abs(parts.not_explained ?? 0) / whole),
+      },
+    };
+  }
+
+  /** Submit, work on another node, result: what the client sees, and when the worker had the task. */
+  async function trip(ms: number): Promise<RoundResult> {
+    const figures = {
+      latency: [] as number[],
+      trip_submit: [] as number[],
+      trip_claim: [] as number[],
+      trip_result: [] as number[],
+    };
+    const until = performance.now() + ms;
+    do {
+      const sentAt = epochMs();
+      const { task_id } = await client.call(service.url, tools.submit, { task_type: workedType, payload });
+      const acceptedAt = epochMs();
+      const { task } = await client.call(service.url, tools.wait, { task_id, timeout_s: 10 });
+      const knownAt = epochMs();
+      const { result } = task as { result: { claimed_at: number } | null };
+      if (result === null) throw new Error('Nobody worked on the task within 10 s.');
+      figures.latency.push((knownAt - sentAt) * 1000);
+      figures.trip_submit.push((acceptedAt - sentAt) * 1000);
+      figures.trip_claim.push((result.claimed_at - acceptedAt) * 1000);
+      figures.trip_result.push((knownAt - result.claimed_at) * 1000);
+    } while (performance.now() < until);
+    const { latency, ...parts } = figures;
+    return {
+      figures: { latency, ...Object.fromEntries(Object.entries(parts).map(([name, all]) => [name, median(all)])) },
+    };
+  }
+
+  return {
+    async measure(task, { ms }) {
+      if (task.kind === 'ladder') return ladder(task.operation, ms);
+      if (task.kind === 'trip') return trip(ms);
+      if (task.kind === 'get') {
+        const { latency } = await closedLoop(await getFrom(), { inFlight: 1, ms });
+        return { figures: { latency } };
+      }
+      const ask = task.operation === 'get' ? await getFrom() : submitTo('service', task.operation);
+      const { rate } = await closedLoop(ask, { inFlight: task.inFlight, ms });
+      return { figures: { rate } };
+    },
+    async close() {
+      client.close();
+      await Promise.all([service.stop(), rungs.end()]);
+      await peer.end();
+      for (const used of [folder, memoryFolder])
+        if (used !== undefined) await rm(used, { recursive: true, force: true });
+    },
+  };
+});

@@ -1,0 +1,208 @@
+/** What a client of the service waits for when it calls a tool, and where that time goes. */
+
+import type { Layout } from '../../src/mesh/node-options.ts';
+import type { ToolCallParams, ToolCallTask } from '../subjects/tool-call.ts';
+import type { Cell, Figures, Finding, Labels, Metric, Mode, RuntimeName, Suite } from '../suite.ts';
+import { type MemoryFolder, makeMemoryFolder } from './memory-folder.ts';
+
+const file = new URL('../subjects/tool-call.ts', import.meta.url);
+
+const cases = {
+  submit: { task: { kind: 'ladder', operation: 'submit_local' }, share: 3 },
+  'submit to a peer': { task: { kind: 'ladder', operation: 'submit_remote' }, share: 4 },
+  get: { task: { kind: 'get' }, share: 1 },
+  'submit to result': { task: { kind: 'trip' }, share: 1 },
+} as const satisfies Record<string, { task: ToolCallTask; share: number }>;
+
+type What = keyof typeof cases;
+const whats = Object.keys(cases) as What[];
+const withBreakdown: readonly What[] = ['submit', 'submit to a peer'];
+
+const part = (title: string): Metric => ({ title, unit: 'µs', better: 'less' });
+
+/** From the bottom of the stack up. */
+const parts = {
+  part_http: part('HTTP: the runtime’s server, loopback, the client'),
+  part_hono: part('Hono, guards, reading the body'),
+  part_mcp: part('MCP'),
+  part_validation: part('Validation'),
+  part_hop: part('The hop'),
+  part_wire: part('The wire to the peer, without Noise'),
+  part_noise: part('Noise'),
+  part_queue: part('The node and its queue'),
+  part_fsync: part('Syncing to disk'),
+  not_explained: part('Not explained'),
+} as const;
+
+const tripParts = {
+  trip_submit: part('Submit is answered'),
+  trip_claim: part('Then the worker on the other node has it (negative: before)'),
+  trip_result: part('Then the client has the result'),
+} as const;
+
+const inFlight = 32;
+const labelsOf = (runtime: RuntimeName, layout: Layout, what: What, many = false): Labels => ({
+  runtime,
+  layout,
+  what,
+  in_flight: many ? inFlight : 1,
+});
+
+/** In a smoke run, what the entrypoints start by default. */
+const layoutsFor = (mode: Mode, runtime: RuntimeName): readonly Layout[] => {
+  if (mode === 'full') return ['inline', 'worker', 'process'];
+  return mode === 'quick' ? ['inline', 'worker'] : [runtime === 'node' ? 'worker' : 'inline'];
+};
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
+
+/** What it is worth to do without the hop, and whether the parts make up the whole. */
+function findingsOf(figures: Figures, runtimes: readonly RuntimeName[], mode: Mode): Finding[] {
+  const found: Finding[] = [];
+  for (const runtime of runtimes) {
+    for (const what of whats) {
+      for (const figure of ['p50', 'p99'] as const) {
+        const [inline, worker] = [labelsOf(runtime, 'inline', what), labelsOf(runtime, 'worker', what)];
+        const ratio = figures.ratio(inline, worker, 'latency', figure);
+        if (ratio === undefined) continue;
+        const change = `${percent(Math.abs(1 - ratio.value))} ${ratio.value < 1 ? 'less' : 'more'}`;
+        const interval = `inline ÷ worker ${ratio.value.toFixed(2)} (${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})`;
+        const text =
+          ratio.verdict === 'same'
+            ? `${what} on ${runtime}, ${figure}: no difference seen without the hop; ${interval}.`
+            : `${what} on ${runtime}, ${figure}: ${change} time without the hop; ${interval}.`;
+        found.push({ kind: 'finding', text });
+      }
+    }
+    for (const layout of layoutsFor(mode, runtime)) {
+      for (const what of withBreakdown) {
+        const explained = figures.get(labelsOf(runtime, layout, what), 'explained', 'value');
+        if (explained === undefined || explained.value >= 90) continue;
+        const text = `${what} on ${runtime}, ${layout}: the parts make up ${explained.value.toFixed(0)} % of the whole (${explained.low.toFixed(0)}–${explained.high.toFixed(0)}); 90 % was wanted.`;
+        found.push({ kind: 'unexplained', text });
+      }
+    }
+  }
+  return found;
+}
+
+let memory: MemoryFolder | undefined;
+
+export const toolCall: Suite = {
+  name: 'tool-call',
+  title: 'The tool call',
+  question:
+    'How long does a client wait for a tool, called over HTTP, in each layout; and how much of it is HTTP, MCP, validation, the hop, the wire, Noise, the queue, the disk?',
+  budgetMs: { full: 150_000, quick: 20_000, smoke: 30_000 },
+  async plan({ runtimes, mode, folder }) {
+    memory = await makeMemoryFolder();
+    const unitMs = { full: 200, quick: 70, smoke: 20 }[mode];
+    const cellOf = (runtime: RuntimeName, layout: Layout, labels: Labels, task: ToolCallTask, share: number): Cell => {
+      const params: ToolCallParams = { runtime, layout, folder, memoryFolder: memory?.path ?? null };
+      return {
+        labels,
+        // The driver runs on Node, whatever the service runs on.
+        subject: { runtime: 'node', file, params: { ...params } },
+        task: { ...task },
+        roundMs: unitMs * share,
+        block: runtime,
+      };
+    };
+    const cells = runtimes.flatMap((runtime) =>
+      layoutsFor(mode, runtime).flatMap((layout): Cell[] => [
+        ...whats.map((what) =>
+          cellOf(runtime, layout, labelsOf(runtime, layout, what), cases[what].task, cases[what].share),
+        ),
+        ...(mode === 'full' ? (['submit', 'submit to a peer', 'get'] as const) : []).map((what) => {
+          const { task } = cases[what];
+          const operation = task.kind === 'ladder' ? task.operation : 'get';
+          return cellOf(
+            runtime,
+            layout,
+            labelsOf(runtime, layout, what, true),
+            { kind: 'capacity', operation, inFlight },
+            1,
+          );
+        }),
+      ]),
+    );
+    const first = runtimes[0] ?? 'node';
+    return {
+      metrics: {
+        latency: { title: 'Latency', unit: 'µs', better: 'less' },
+        rate: { title: `Calls, ${inFlight} in flight`, unit: 'calls/s', better: 'more' },
+        ...parts,
+        ...tripParts,
+        explained: { title: 'Parts beside the whole', unit: '%', better: 'more' },
+      },
+      cells,
+      ...{ full: { processes: 2, rounds: 3 }, quick: { processes: 1, rounds: 2 }, smoke: { processes: 1, rounds: 1 } }[
+        mode
+      ],
+      ...(mode === 'full' ? { noiseOf: labelsOf(first, 'inline', 'get') } : {}),
+      leftOut:
+        memory === undefined
+          ? [
+              {
+                what: 'syncing to disk as a part of its own',
+                why: 'This machine has no /dev/shm; it counts to the queue.',
+              },
+            ]
+          : [],
+      comparisons: (['p50', 'p99'] as const).map((figure) => ({
+        title: `A tool call without the hop beside one with it, ${figure}`,
+        metric: 'latency',
+        figure,
+        pairs: runtimes.flatMap((runtime) =>
+          whats.flatMap((what) =>
+            layoutsFor(mode, runtime)
+              .filter((layout) => layout !== 'inline')
+              .map((layout) => ({
+                label: `${what}, ${runtime}: inline ÷ ${layout}`,
+                of: labelsOf(runtime, 'inline', what),
+                to: labelsOf(runtime, layout, what),
+              })),
+          ),
+        ),
+      })),
+      plots: [
+        {
+          kind: 'bars',
+          title: 'A tool call by layout',
+          question: 'How long does a client wait, one call at a time?',
+          where: { in_flight: 1 },
+          metrics: ['latency'],
+          figure: 'p50',
+          x: 'what',
+          series: 'layout',
+          panel: 'runtime',
+          logY: true,
+        },
+        ...withBreakdown.map((what) => ({
+          kind: 'stack' as const,
+          title: `Where the time goes: ${what}`,
+          question: 'Which part of the program takes how much of a call?',
+          where: { what, in_flight: 1 },
+          metrics: Object.keys(parts),
+          figure: 'value' as const,
+          x: 'layout',
+          panel: 'runtime',
+        })),
+        {
+          kind: 'stack',
+          title: 'Where the time goes: submit to result',
+          question: 'From the client’s submit to its result, by a worker on another node: who waits for whom?',
+          where: { what: 'submit to result', in_flight: 1 },
+          metrics: Object.keys(tripParts),
+          figure: 'value',
+          x: 'layout',
+          panel: 'runtime',
+        },
+      ],
+      findings: (figures) => findingsOf(figures, runtimes, mode),
+    };
+  },
+  async close() {
+    await memory?.[Symbol.asyncDispose]();
+  },
+};
