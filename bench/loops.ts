@@ -1,5 +1,7 @@
 /** The two ways to put load on something. Used by subjects. */
 
+import { setImmediate, setTimeout } from 'node:timers';
+
 /** What is measured: asks once, resolves when the answer is there. Rejects when it failed. */
 export type Ask = () => Promise<unknown>;
 
@@ -13,6 +15,9 @@ export interface ClosedLoopResult {
   rate: number;
 }
 
+/** What answers within the same turn would keep the loop from everything else; so often it gets a turn, in milliseconds. */
+const turnEveryMs = 1;
+
 /**
  * Capacity: a fixed number in flight, each answer sends the next call, for so long. At least one call per lane is made. The
  * first call that fails ends it.
@@ -25,6 +30,7 @@ export async function closedLoop(
   let count = 0;
   const from = performance.now();
   const until = from + ms;
+  let turnAt = from;
   const lane = async (): Promise<void> => {
     let sentAt = performance.now();
     do {
@@ -33,6 +39,10 @@ export async function closedLoop(
       if (count < maxSamples) latency[count] = (now - sentAt) * 1000;
       count++;
       sentAt = now;
+      if (now - turnAt > turnEveryMs) {
+        await new Promise((resolve) => setImmediate(resolve));
+        turnAt = sentAt = performance.now();
+      }
     } while (sentAt < until);
   };
   await Promise.all(Array.from({ length: inFlight }, lane));
@@ -58,8 +68,14 @@ export interface OpenLoopOptions {
 }
 
 /**
- * Latency under load: so many calls a second whatever the answers do, each timed from the moment at which it was meant to start
- * (no coordinated omission). Ends when all that was sent is answered.
+ * Timers fire up to this late by themselves, in milliseconds. A call that is late by less is timed from its real start, because
+ * nothing but the timer held it up; one that is later is timed from the moment at which it was meant to start.
+ */
+const timerSlackMs = 2;
+
+/**
+ * Latency under load: so many calls a second whatever the answers do, so that a slow answer does not keep others from being
+ * asked for (no coordinated omission). Ends when all that was sent is answered.
  */
 export async function openLoop(
   ask: Ask,
@@ -69,22 +85,23 @@ export async function openLoop(
   const total = Math.max(1, Math.round((perSecond * ms) / 1000));
   const open = new Set<Promise<void>>();
   const from = performance.now();
+  const send = (intended: number): void => {
+    const now = performance.now();
+    const start = now - intended < timerSlackMs ? now : intended;
+    result.late.push((now - intended) * 1000);
+    const call: Promise<void> = ask().then(
+      () => void result.latency.push((performance.now() - start) * 1000),
+      () => void result.failed++,
+    );
+    open.add(call);
+    void call.then(() => open.delete(call));
+  };
   for (let sent = 0; sent < total; ) {
-    for (let now = performance.now(); sent < total; sent++) {
+    for (const now = performance.now(); sent < total; sent++) {
       const intended = from + (sent * 1000) / perSecond;
       if (intended > now) break;
-      if (open.size >= maxInFlight) {
-        result.failed++;
-        continue;
-      }
-      now = performance.now();
-      result.late.push((now - intended) * 1000);
-      const call: Promise<void> = ask().then(
-        () => void result.latency.push((performance.now() - intended) * 1000),
-        () => void result.failed++,
-      );
-      open.add(call);
-      void call.then(() => open.delete(call));
+      if (open.size >= maxInFlight) result.failed++;
+      else send(intended);
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

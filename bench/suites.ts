@@ -2,6 +2,8 @@
 
 import type { Suite } from './suite.ts';
 import { clock } from './suites/clock.ts';
+import { hop } from './suites/hop.ts';
+import { toolCall } from './suites/tool-call.ts';
 import { wire } from './suites/wire.ts';
 
-export const suites: readonly Suite[] = [clock, wire];
+export const suites: readonly Suite[] = [clock, hop, toolCall, wire];

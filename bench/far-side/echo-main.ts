@@ -1,4 +1,4 @@
-/** The floor: a thread that posts back what it gets, with nothing around it. Started by `hop-measure.ts`. */
+/** The floor of a thread: posts back what it gets, with nothing around it. Started by `bench/subjects/hop-floors.ts`. */
 
 import { type MessagePort, workerData } from 'node:worker_threads';
 

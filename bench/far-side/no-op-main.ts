@@ -1,17 +1,9 @@
-/** The bridge's own far side with a node behind it that does nothing: what is measured is the bridge. Started by `hop-measure.ts`. */
+/** The bridge's own far side in a thread, with a node behind it that does nothing. Started by `bench/subjects/hop-bridges.ts`. */
 
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { serveOwnNode } from '../../src/bridge/far-side/own-node.ts';
 import { messagePortChannel } from '../../src/bridge/message-port-channel.ts';
-import type { RunningMesh } from '../../src/mesh/mesh.ts';
-
-const noOp: RunningMesh = {
-  start: async () => {},
-  stop: async () => {},
-  call: async () => ({ key: '', hit: false }) as never,
-  subscribe: () => () => {},
-  [Symbol.asyncDispose]: async () => {},
-};
+import { noOpNode } from './no-op-node.ts';
 
 const { port } = workerData as { port: MessagePort };
-serveOwnNode(messagePortChannel(port), () => noOp);
+serveOwnNode(messagePortChannel(port), noOpNode);

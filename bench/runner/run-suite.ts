@@ -3,6 +3,7 @@
  * backwards alternately. What fails is written down and ends nothing else.
  */
 
+import { availableParallelism } from 'node:os';
 import { shuffled } from '../random.ts';
 import type { Json } from '../report-schema.ts';
 import { Samples } from '../samples.ts';
@@ -140,7 +141,7 @@ async function runPass(block: readonly MeasuredCell[], pass: Pass, onStep: (what
     measured.failure = pass.ends.reason ?? messageOf(thrown);
   };
   try {
-    for (const measured of block) await open(measured);
+    await openAll();
     for (let round = -1; round < pass.rounds; round++) {
       for (const measured of round % 2 === 0 ? block : block.toReversed()) {
         if (pass.ends.reason !== undefined) broken.has(measured) || fail(measured, undefined);
@@ -152,11 +153,21 @@ async function runPass(block: readonly MeasuredCell[], pass: Pass, onStep: (what
     await Promise.all([...subjects.values()].map((subject) => subject.stop()));
   }
 
-  async function open(measured: MeasuredCell): Promise<void> {
-    const key = keyOf(measured.cell.subject, measured.cell.againOf !== undefined);
-    if (subjects.has(key) || pass.ends.reason !== undefined) return;
+  /** Some at a time: nothing is measured meanwhile. */
+  async function openAll(): Promise<void> {
+    const waiting = new Map(block.map(({ cell }) => [keyOf(cell.subject, cell.againOf !== undefined), cell.subject]));
+    const opener = async (): Promise<void> => {
+      for (const [key, subject] of waiting) {
+        waiting.delete(key);
+        if (pass.ends.reason === undefined) await open(key, subject);
+      }
+    };
+    await Promise.all(Array.from({ length: availableParallelism() }, opener));
+  }
+
+  async function open(key: string, subject: Subject): Promise<void> {
     try {
-      subjects.set(key, await SubjectProcess.start(measured.cell.subject, pass.ends.signal));
+      subjects.set(key, await SubjectProcess.start(subject, pass.ends.signal));
     } catch (thrown) {
       for (const other of block) {
         if (keyOf(other.cell.subject, other.cell.againOf !== undefined) === key) fail(other, thrown);

@@ -2,6 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { RuntimeName } from '../suite.ts';
 import { pinned } from './pinning.ts';
@@ -14,6 +15,8 @@ const flags: Readonly<Record<RuntimeName, readonly string[]>> = {
   node: ['--no-warnings'],
   deno: ['run', '--allow-all', '--quiet'],
 };
+
+export const currentRuntime: RuntimeName = process.versions.deno === undefined ? 'node' : 'deno';
 
 export const runtimeNames: readonly RuntimeName[] = ['node', 'deno'];
 

@@ -1,0 +1,84 @@
+/** Subject of the suite `hop`: one way across, opened once, asked as the task says. */
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type StartedProcess, startProcess } from '../far-side/process-life.ts';
+import { closedLoop } from '../loops.ts';
+import { serveCells } from '../serve-cells.ts';
+import type { HopPayload, HopWay } from './hop-way.ts';
+import { payloadOf } from './hop-way.ts';
+
+export interface HopTask {
+  inFlight: number;
+  payloadBytes: number;
+  /** HTTP requests a second that the loop which asks serves beside it; 0 for none. */
+  httpPerSecond: number;
+}
+
+/** Imported when they are wanted, so that no subject carries what another one needs. */
+const openers = {
+  inline: async () => (await import('./hop-bridges.ts')).openInline(),
+  worker: async () => (await import('./hop-bridges.ts')).openWorker(),
+  'process-unix': async () => (await import('./hop-bridges.ts')).openProcess('unix'),
+  'process-http': async () => (await import('./hop-bridges.ts')).openProcess('http'),
+  'per-call': async () => (await import('./hop-per-call.ts')).openPerCall(),
+  'bare MessagePort': async () => (await import('./hop-floors.ts')).openBarePort(),
+  'bare Unix socket': async () => (await import('./hop-floors.ts')).openBareSocket(),
+  'bare HTTP': async () => (await import('./hop-floors.ts')).openBareHttp(),
+  piscina: async () => (await import('./hop-peers.ts')).openPiscina(),
+  tinypool: async () => (await import('./hop-peers.ts')).openTinypool(),
+  comlink: async () => (await import('./hop-peers.ts')).openComlink(),
+  birpc: async () => (await import('./hop-peers.ts')).openBirpc(),
+  /** For tests: takes so long by the clock, and nothing else. */
+  'busy 2 ms': async () => (await import('./hop-delay.ts')).openDelay(2),
+  'busy 3 ms': async () => (await import('./hop-delay.ts')).openDelay(3),
+} satisfies Record<string, () => Promise<HopWay>>;
+
+export type HopLayout = keyof typeof openers;
+
+/** A server in the loop that asks, with nothing behind it. */
+async function serveBeside(): Promise<{ url: string; close(): void }> {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.setHeader('content-type', 'application/json').end('{"ok":true}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+await serveCells<HopLayout, HopTask>(async (layout) => {
+  const way = await openers[layout]();
+  const payloads = new Map<number, HopPayload>();
+  const payload = (bytes: number): HopPayload => {
+    const made = payloads.get(bytes) ?? payloadOf(bytes);
+    payloads.set(bytes, made);
+    return made;
+  };
+  return {
+    async measure({ inFlight, payloadBytes, httpPerSecond }, { ms }) {
+      const sent = payload(payloadBytes);
+      let load: StartedProcess | undefined;
+      let server: { url: string; close(): void } | undefined;
+      try {
+        if (httpPerSecond > 0) {
+          server = await serveBeside();
+          load = await startProcess(new URL('../far-side/http-load.ts', import.meta.url), [
+            server.url,
+            String(httpPerSecond),
+          ]);
+        }
+        return { figures: { ...(await closedLoop(() => way.ask(sent), { inFlight, ms })) } };
+      } finally {
+        await load?.stop();
+        server?.close();
+      }
+    },
+    close: () => way.close(),
+  };
+});

@@ -1,0 +1,119 @@
+/** What one hop costs: a call that does nothing, through every layout, beside the bare ways across and beside other libraries. */
+
+import { compileFloor } from '../floors/compile.ts';
+import type { CFloorTask } from '../subjects/c-floor.ts';
+import type { HopLayout, HopTask } from '../subjects/hop.ts';
+import type { Cell, Mode, PlanContext, RuntimeName, Suite, SuitePlan } from '../suite.ts';
+import { hopLabels } from './hop-labels.ts';
+import { hopComparisons, hopFindings, hopPlots } from './hop-questions.ts';
+
+const KiB = 1024;
+const httpPerSecond = 1_000;
+/** More than this in flight at once would measure the memory. */
+const maxBytesInFlight = 8 * KiB * KiB;
+
+const bridges = ['inline', 'worker', 'process-unix', 'process-http'] as const;
+const floors = ['bare MessagePort', 'bare Unix socket', 'bare HTTP'] as const;
+const peers = ['piscina', 'tinypool', 'comlink', 'birpc'] as const;
+
+const file = new URL('../subjects/hop.ts', import.meta.url);
+
+const roundMs: Readonly<Record<Mode, number>> = { full: 70, quick: 50, smoke: 10 };
+
+/** How many in flight with how many bytes each. */
+type Shape = readonly [inFlight: number, payloadBytes: number];
+
+const everyShape: readonly Shape[] = [100, KiB, 10 * KiB, KiB * KiB].flatMap((bytes) =>
+  [1, 8, 64, 512]
+    .filter((inFlight) => inFlight * bytes <= maxBytesInFlight)
+    .map((inFlight): Shape => [inFlight, bytes]),
+);
+const corners: readonly Shape[] = [
+  [1, 100],
+  [64, 100],
+];
+const edges = everyShape.filter(([inFlight, bytes]) => inFlight === 1 || bytes === 100);
+
+function cell(runtime: RuntimeName, layout: HopLayout, shape: Shape, ms: number, httpLoad = 0): Cell {
+  const [inFlight, payloadBytes] = shape;
+  const load = httpLoad > 0 ? `${httpLoad} HTTP requests/s` : 'idle';
+  return {
+    labels: hopLabels(runtime, layout, inFlight, payloadBytes, load),
+    subject: { runtime, file, params: layout },
+    task: { inFlight, payloadBytes, httpPerSecond: httpLoad } satisfies HopTask,
+    roundMs: ms,
+    block: runtime,
+  };
+}
+
+function cellsOf(runtime: RuntimeName, mode: Mode): Cell[] {
+  const ms = roundMs[mode];
+  const isFull = mode === 'full';
+  const of = (layouts: readonly HopLayout[], shapes: readonly Shape[]): Cell[] =>
+    layouts.flatMap((layout) => shapes.map((shape) => cell(runtime, layout, shape, ms)));
+  return [
+    ...of(bridges, isFull ? everyShape : [...corners, [1, 10 * KiB]]),
+    ...of(floors, isFull ? edges : corners),
+    ...of(peers, corners),
+    { ...cell(runtime, 'per-call', [1, 100], 2 * ms), warmUpMs: 1 },
+    ...bridges.flatMap((layout) =>
+      (isFull ? corners : corners.slice(0, 1)).map((shape) => ({
+        ...cell(runtime, layout, shape, ms, httpPerSecond),
+        warmUpMs: 1,
+      })),
+    ),
+  ];
+}
+
+function floorCells(executable: string, ms: number): Cell[] {
+  return (['futex', 'pipe', 'socket'] satisfies CFloorTask[]).map((task) => ({
+    labels: hopLabels('C', `C ${task}`),
+    subject: { runtime: 'node', file: new URL('../subjects/c-floor.ts', import.meta.url), params: executable },
+    task,
+    roundMs: ms,
+    block: 'C',
+  }));
+}
+
+async function plan({ mode, runtimes, folder }: PlanContext): Promise<SuitePlan> {
+  const executable = await compileFloor(folder);
+  const [first = 'node'] = runtimes;
+  return {
+    ...(mode === 'full' ? { processes: 3, rounds: 4 } : {}),
+    metrics: {
+      latency: { title: 'Latency', unit: 'µs', better: 'less' },
+      rate: { title: 'Throughput', unit: 'calls/s', better: 'more' },
+    },
+    cells: [
+      ...runtimes.flatMap((runtime) => cellsOf(runtime, mode)),
+      ...(executable === undefined ? [] : floorCells(executable, roundMs[mode])),
+    ],
+    leftOut: [
+      {
+        what: 'per-call with more than one call in flight',
+        why: 'two nodes cannot hold one data folder: calls queue.',
+      },
+      ...(mode === 'full'
+        ? [
+            {
+              what: '1 MiB × 64 and 512, 10 KiB × 512 where it is more',
+              why: 'more than 8 MiB in flight measures memory.',
+            },
+          ]
+        : []),
+      ...(executable === undefined ? [{ what: 'C futex, pipe and socket', why: 'no C compiler (cc) was found.' }] : []),
+    ],
+    noiseOf: hopLabels(first, 'worker'),
+    comparisons: hopComparisons(runtimes),
+    plots: hopPlots(mode),
+    findings: (figures) => hopFindings(figures, runtimes),
+  };
+}
+
+export const hop: Suite = {
+  name: 'hop',
+  title: 'The hop',
+  question: 'What does a call cost that crosses to the P2P side and does nothing there?',
+  budgetMs: { full: 250_000, quick: 33_000, smoke: 14_000 },
+  plan,
+};
