@@ -42,14 +42,25 @@ const uncounted = 3;
 const peerIdOf = (address: string): string => address.slice(address.lastIndexOf('/') + 1);
 const epochMs = (): number => performance.timeOrigin + performance.now();
 
+interface Folders {
+  folder: string;
+  memoryFolder: string | undefined;
+}
+
+async function startLadder({ runtime, layout, ...folders }: Folders & Pick<ToolCallParams, 'runtime' | 'layout'>) {
+  const peer = await startChild<ToolCallPeer>(runtime, here('./tool-call-peer.ts'), folders);
+  const params: ToolCallRungsParams = { layout, ...folders, peer: peer.ready };
+  return [peer, await startChild<RungUrls>(runtime, here('./tool-call-rungs.ts'), params)] as const;
+}
+
 await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...folders }) => {
   const folder = await mkdtemp(join(folders.folder, 't'));
   const memoryFolder = folders.memoryFolder === null ? undefined : await mkdtemp(join(folders.memoryFolder, 't'));
-  const peer = await startChild<ToolCallPeer>(runtime, here('./tool-call-peer.ts'), { folder, memoryFolder });
-  const params: ToolCallRungsParams = { layout, folder, memoryFolder, peer: peer.ready };
-  const rungs = await startChild<RungUrls>(runtime, here('./tool-call-rungs.ts'), params);
   const flags = ['--no-mdns', '--log-level', 'error'];
-  const service = await startService({ runtime, layout, data: join(folder, 'service', 'data'), flags });
+  const [[peer, rungs], service] = await Promise.all([
+    startLadder({ runtime, layout, folder, memoryFolder }),
+    startService({ runtime, layout, data: join(folder, 'service', 'data'), flags }),
+  ]);
   const client = new McpClient();
   await client.call(service.url, 'connect_peer', { remote_multiaddr: peer.ready.disk });
   const urls: RungUrls = { ...rungs.ready, service: service.url };
@@ -83,7 +94,7 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...fold
       figures: {
         ...parts,
         latency: times.get('service') ?? [],
-        explained: 100 * (1 - Math.abs(parts.not_explained ?? 0) / whole),
+        explained: 100 * (1 - (parts.not_explained ?? 0) / whole),
       },
     };
   }
