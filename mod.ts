@@ -1,5 +1,5 @@
 /**
- * taskmesh as a library: a node of the mesh in your own program, and a worker for it.
+ * taskmesh as a library: a node of the mesh in your own program, a worker for it, and MCP by peer id.
  *
  * @module
  */
@@ -13,6 +13,13 @@ export { defaultLimits, type Limits } from './src/mesh/limits.ts';
 export type { CallOptions, Mesh, MeshEvent, MeshListener, TaskProgress } from './src/mesh/mesh.ts';
 export { type OperationInput, type OperationName, type OperationOutput, operations } from './src/mesh/operations.ts';
 export type { ClaimedTask, Task, TaskStatus } from './src/mesh/task.ts';
+export { carriageProtocol as mcpProtocol } from './src/p2p/carriage.ts';
+export {
+  libp2pTransport,
+  type McpTransport,
+  type TransportLimits,
+  type TransportOptions,
+} from './src/p2p/mcp/transport.ts';
 export {
   TaskFailure,
   type TaskRunner,

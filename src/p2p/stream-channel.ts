@@ -14,7 +14,7 @@ import type { Limits } from '../mesh/limits.ts';
 import type { Channel, ChannelEvents } from '../rpc/channel.ts';
 import { FrameInbox } from '../rpc/frame-inbox.ts';
 import { BrokenFrameError, type EncodedMessage, encodeFrames } from '../rpc/frames.ts';
-import { kindOf, type RpcMessage } from '../rpc/message.ts';
+import { kindOf, type RpcId, type RpcMessage } from '../rpc/message.ts';
 import { Outbox } from '../rpc/outbox.ts';
 import { inBulkTurn } from './bulk-turns.ts';
 import { brokenFrameMessage } from './carriage.ts';
@@ -91,6 +91,11 @@ export class StreamChannel implements Channel {
     // Requests are refused far below this; it cuts off a peer that asks a lot and never reads the answers.
     if (this.bufferedBytes > maxBufferedBytes + 2 * maxFrameBytes)
       this.#stream.abort(new MeshError('busy', 'The peer does not read what is sent to it.'));
+  }
+
+  /** The request of this id will have no answer: its bytes count no more. */
+  dropped(id: RpcId): void {
+    this.#inbox.answered(id);
   }
 
   close(): void {

@@ -21,7 +21,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   bridge: ['mesh', 'rpc'],
   'far side': ['mesh', 'rpc', 'bridge', 'p2p', 'logs'],
   cli: ['mesh', 'config', 'work', 'trust'],
-  library: ['mesh', 'bridge', 'work'],
+  library: ['mesh', 'bridge', 'work', 'p2p'],
   entrypoints: ['mesh', 'logs', 'config', 'work', 'server', 'bridge', 'cli', 'library'],
 };
 
