@@ -64,7 +64,7 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
       watch(params.on === true);
       return {};
     }
-    const verb = control[method];
+    const verb = Object.hasOwn(control, method) ? control[method] : undefined;
     if (verb !== undefined) return verb(params);
     throw new MeshError('unknown_operation', `The bridge has no operation ${method}.`);
   };
