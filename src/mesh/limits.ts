@@ -64,12 +64,48 @@ export interface Limits {
   /** Requests per second that one peer may send, and how many it may save up. */
   readonly peerRequestsPerSecond: number;
   readonly peerRequestBurst: number;
+  /** Requests of one peer that are worked on at once, over all its streams, and those of all peers together. */
+  readonly maxPeerInFlight: number;
+  readonly maxServing: number;
+  /** Frames and bytes per second that one peer may send, and how many it may save up; over it, reading pauses. */
+  readonly peerFramesPerSecond: number;
+  readonly peerFrameBurst: number;
+  readonly peerBytesPerSecond: number;
+  readonly peerByteBurst: number;
   /** Connections in all. */
   readonly maxConnections: number;
+  /** Connections of one peer: one direct, one by a relay, and as many again while both sides dial. */
+  readonly maxConnectionsPerPeer: number;
+  /** Connections of peers that are not served (yet): they may show a ticket or a membership, and hear why not. */
+  readonly maxPorch: number;
+  /** How long such a connection is kept, in milliseconds. */
+  readonly porchMs: number;
+  /** A stream of the carriage on which nothing moves for this long, with nothing in flight, is closed; the next call makes a new one. */
+  readonly streamIdleMs: number;
   /** Large requests of one peer that are worked on at once, in bytes; more wait, and are refused when they wait for long. */
   readonly maxPeerServingBytes: number;
   /** Streams of the carriage that one peer may hold open. */
   readonly maxStreamsPerPeer: number;
+  /** Peers that a node which serves as a relay gives a place to, so that others reach them by way of it. */
+  readonly maxRelayReservations: number;
+
+  // --- The wire to and from Python nodes ------------------------------------------------------------------------------
+  /** One frame or line that is taken or answered there, in bytes: what Python nodes take. */
+  readonly maxPythonFrameBytes: number;
+  /** One frame that a Python node answers, in bytes: what it may write. */
+  readonly maxPythonReplyBytes: number;
+  /** Frames on one stream, and how many a second are refilled: what Python nodes count. */
+  readonly maxPythonStreamFrames: number;
+  /** A stream of a Python node on which nothing is asked, and a connection without a stream, end after this, in milliseconds. */
+  readonly pythonIdleMs: number;
+  /** Requests per second from one address; twice as many may be saved up. Each call of a Python client is a new peer. */
+  readonly pythonRequestsPerSecond: number;
+  /** Connections of Python nodes in all; half of them from one address. */
+  readonly maxPythonConnections: number;
+  /** Streams of Python nodes that are served at once. */
+  readonly maxPythonStreams: number;
+  /** Streams that are used at once towards one Python node; each carries one request at a time. */
+  readonly maxPythonSessions: number;
 
   // --- HTTP -----------------------------------------------------------------------------------------------------------
   /** One HTTP body; over `maxFrameBytes` no operation could need it. */
@@ -122,9 +158,28 @@ export const defaultLimits: Limits = {
   dialDeadlineMs: 10_000,
   peerRequestsPerSecond: 10_000,
   peerRequestBurst: 20_000,
+  maxPeerInFlight: 8_192,
+  maxServing: 32_768,
+  peerFramesPerSecond: 50_000,
+  peerFrameBurst: 100_000,
+  peerBytesPerSecond: 512 * MiB,
+  peerByteBurst: 128 * MiB,
   maxConnections: 300,
+  maxConnectionsPerPeer: 8,
+  maxPorch: 32,
+  porchMs: 5_000,
+  streamIdleMs: 600_000,
   maxPeerServingBytes: 16 * MiB,
   maxStreamsPerPeer: 4,
+  maxRelayReservations: 64,
+  maxPythonFrameBytes: 1 * MiB,
+  maxPythonReplyBytes: 16 * MiB,
+  maxPythonStreamFrames: 128,
+  pythonIdleMs: 60_000,
+  pythonRequestsPerSecond: 200,
+  maxPythonConnections: 100,
+  maxPythonStreams: 256,
+  maxPythonSessions: 16,
   maxBodyBytes: 4 * MiB,
   headersDeadlineMs: 5_000,
   bodyDeadlineMs: 10_000,

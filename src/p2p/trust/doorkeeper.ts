@@ -1,0 +1,136 @@
+/**
+ * Who may be connected. A peer that is not served gets as far as the porch: for some seconds, with a few others at most, it may show
+ * a ticket or a membership on the join protocol, and hears there, or on the carriage, why it is not served; then its connection is
+ * closed. Whoever loses its rights while it is connected is told so and put out at once.
+ */
+
+import type { Connection, ConnectionGater, PeerId, Stream } from '@libp2p/interface';
+import type { CancelTimer, Clock } from '../../mesh/clock.ts';
+import type { MeshError } from '../../mesh/errors.ts';
+import type { Limits } from '../../mesh/limits.ts';
+import { failureOf } from '../../rpc/errors.ts';
+import { encodeFrames, encodeMessage } from '../../rpc/frames.ts';
+import { notServed } from './not-served.ts';
+import type { Refusals } from './refusals.ts';
+import type { TrustBook } from './trust-book.ts';
+
+export interface DoorkeeperOptions {
+  peerId: string;
+  book: TrustBook;
+  refusals: Refusals;
+  clock: Clock;
+  limits: Pick<Limits, 'maxPorch' | 'porchMs' | 'maxConnectionsPerPeer' | 'maxFrameBytes'>;
+  connectionsOf(peer?: PeerId): Connection[];
+  /** Ends the peer's carriage streams, with a last word. */
+  endLinks(peerId: string, error: MeshError): void;
+}
+
+export class Doorkeeper implements Disposable {
+  readonly #options: DoorkeeperOptions;
+  /** Connections of peers that are not served, each with the end of its time. */
+  readonly #porch = new Map<Connection, CancelTimer>();
+
+  constructor(options: DoorkeeperOptions) {
+    this.#options = options;
+  }
+
+  /** What libp2p asks before it takes a connection. */
+  readonly gater: ConnectionGater = {
+    denyInboundEncryptedConnection: (peer) => this.#denies(peer),
+    // A relay carries bytes for those only whom it serves.
+    denyInboundRelayReservation: (source) => !this.#options.book.serves(source.toString()),
+    denyOutboundRelayedConnection: (source, destination) =>
+      !this.#options.book.serves(source.toString()) || !this.#options.book.serves(destination.toString()),
+  };
+
+  get onPorch(): number {
+    return this.#porch.size;
+  }
+
+  [Symbol.dispose](): void {
+    for (const cancelTimer of this.#porch.values()) cancelTimer();
+    this.#porch.clear();
+  }
+
+  /** A connection came: one that is not served has its time from now on. */
+  opened(connection: Connection): void {
+    const { book, clock, limits } = this.#options;
+    if (connection.direction !== 'inbound' || book.serves(connection.remotePeer.toString())) return;
+    const late = (): void => {
+      this.#porch.delete(connection);
+      if (book.serves(connection.remotePeer.toString())) return;
+      this.#close(connection, this.#refusal(connection.remotePeer.toString()));
+    };
+    this.#porch.set(connection, clock.setTimer(limits.porchMs, late));
+    connection.addEventListener('close', () => this.#leavePorch(connection));
+  }
+
+  /** The peer on the connection had its say; one that is still not served goes. */
+  received(connection: Connection, served: boolean): void {
+    this.#leavePorch(connection);
+    if (!served && connection.direction === 'inbound')
+      this.#close(connection, this.#refusal(connection.remotePeer.toString()));
+  }
+
+  /** Whether the stream may be used for requests; one that may not is answered with why. */
+  admits(stream: Stream, connection: Connection): boolean {
+    const peerId = connection.remotePeer.toString();
+    // Whom this node has dialled may be asked things; what it asks back is refused request by request.
+    if (this.#options.book.serves(peerId) || connection.direction === 'outbound') return true;
+    const error = this.#refusal(peerId);
+    this.#options.refusals.add(peerId, String(error.details?.cause), error.message);
+    const word = { jsonrpc: '2.0', id: null, error: failureOf(error) };
+    stream.send(encodeFrames([encodeMessage(word, this.#options.limits.maxFrameBytes)]));
+    stream
+      .close()
+      .catch((cause: Error) => stream.abort(cause))
+      .finally(() => this.#close(connection, error));
+    return false;
+  }
+
+  /** Grants have changed: puts those out that are not served any more. */
+  recheck(): void {
+    for (const connection of this.#options.connectionsOf()) {
+      const peerId = connection.remotePeer.toString();
+      const standing = this.#options.book.standing(peerId);
+      if (standing.served) this.#leavePorch(connection);
+      else if (!this.#porch.has(connection) && (connection.direction === 'inbound' || standing.cause === 'revoked'))
+        this.putOut(peerId, this.#refusal(peerId));
+    }
+  }
+
+  /** Ends everything that the peer has here, with a last word. */
+  putOut(peerId: string, error: MeshError): void {
+    this.#options.endLinks(peerId, error);
+    for (const connection of this.#options.connectionsOf())
+      if (connection.remotePeer.toString() === peerId) this.#close(connection, error);
+  }
+
+  #denies(peer: PeerId): boolean {
+    const { book, limits, refusals, connectionsOf } = this.#options;
+    const peerId = peer.toString();
+    const open = connectionsOf(peer).length;
+    if (open >= limits.maxConnectionsPerPeer) {
+      refusals.add(peerId, 'too_many_connections', `it has ${open} connections already.`);
+      return true;
+    }
+    if (book.serves(peerId) || (this.#porch.size < limits.maxPorch && open === 0)) return false;
+    refusals.add(peerId, 'porch_full', 'too many connect that are not served.');
+    return true;
+  }
+
+  #refusal(peerId: string): MeshError {
+    const standing = this.#options.book.standing(peerId);
+    return notServed(standing.served ? 'unlisted' : standing.cause, this.#options.peerId, peerId);
+  }
+
+  #leavePorch(connection: Connection): void {
+    this.#porch.get(connection)?.();
+    this.#porch.delete(connection);
+  }
+
+  /** What was written before still goes out, for as long as libp2p waits for that. */
+  #close(connection: Connection, error: Error): void {
+    connection.close().catch(() => connection.abort(error));
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * The asking end of the join protocol: on each connection that this node has dialled it says hello, or shows the ticket that it was
+ * given for that peer, and remembers who does not serve it.
+ */
+
+import type { Connection } from '@libp2p/interface';
+import { getLogger } from '@logtape/logtape';
+import type { Clock } from '../../mesh/clock.ts';
+import { MeshError, toMeshError } from '../../mesh/errors.ts';
+import type { JoinEntry } from '../../trust/entries.ts';
+import type { Credentials } from './credentials.ts';
+import {
+  type JoinAnswer,
+  type JoinRequest,
+  joinAnswer,
+  joinProtocol,
+  receiveMessage,
+  sendMessage,
+} from './join-messages.ts';
+import type { TrustBook } from './trust-book.ts';
+
+const log = getLogger(['taskmesh', 'p2p', 'trust']);
+
+/** Peers that refused this node, of whom it is remembered. */
+const maxRefusers = 1_000;
+
+export interface GreeterOptions {
+  book: TrustBook;
+  credentials: Credentials;
+  clock: Clock;
+  /** From opening the stream to the whole answer, in milliseconds. */
+  deadlineMs: number;
+}
+
+export class Greeter {
+  readonly #options: GreeterOptions;
+  /** One greeting per connection, however many wait for it. */
+  readonly #greetings = new WeakMap<Connection, Promise<void>>();
+  readonly #refusedBy = new Map<string, MeshError>();
+
+  constructor(options: GreeterOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the far side serves this node, or knows nothing of serving. Rejects with its `unauthorized`. */
+  greet(connection: Connection): Promise<void> {
+    let greeting = this.#greetings.get(connection);
+    if (greeting === undefined) {
+      greeting = this.#greet(connection);
+      this.#greetings.set(connection, greeting);
+      greeting.catch(() => {});
+    }
+    return greeting;
+  }
+
+  /** Greets anew: there is a ticket to show, or something to tell. */
+  again(connection: Connection): Promise<void> {
+    this.#greetings.delete(connection);
+    return this.greet(connection);
+  }
+
+  /** Why the peer did not serve this node when it was asked last. */
+  refusalOf(peerId: string): MeshError | undefined {
+    return this.#refusedBy.get(peerId);
+  }
+
+  async #greet(connection: Connection): Promise<void> {
+    const peerId = connection.remotePeer.toString();
+    const { book } = this.#options;
+    const join = book.joins.find(({ inviter }) => inviter === peerId);
+    try {
+      if (join !== undefined) await this.#join(connection, join);
+      else await this.#hello(connection, peerId);
+      this.#refusedBy.delete(peerId);
+    } catch (thrown) {
+      const error = toMeshError(thrown);
+      // A peer that is no taskmesh node, or an older one, or a connection that broke: whoever uses it will find out.
+      if (error.code !== 'unauthorized') return;
+      this.#remember(peerId, error);
+      await connection.close().catch(() => connection.abort(error));
+      throw error;
+    }
+  }
+
+  async #join(connection: Connection, join: JoinEntry): Promise<void> {
+    const { book } = this.#options;
+    const peerId = connection.remotePeer.toString();
+    try {
+      await this.#ask(connection, { type: 'join', ticket: join.id, secret: join.secret });
+      await book.endJoin(join, null);
+      log.info('Joined the mesh of {peerId}', { peerId });
+    } catch (thrown) {
+      const error = toMeshError(thrown);
+      if (error.code !== 'unauthorized') throw error;
+      await book.endJoin(join, error.message);
+      // The ticket is no good, and this node may be on the list all the same.
+      await this.#hello(connection, peerId).catch(() => {
+        throw error;
+      });
+    }
+  }
+
+  async #hello(connection: Connection, peerId: string): Promise<void> {
+    const { credentials } = this.#options;
+    const shown = { memberships: await credentials.own(), revocations: await credentials.ownRevocations() };
+    const answer = await this.#ask(connection, { type: 'hello', ...shown });
+    await credentials.considerRevocations(answer.revocations, peerId);
+  }
+
+  async #ask(connection: Connection, request: JoinRequest): Promise<JoinAnswer & { ok: true }> {
+    const { clock, deadlineMs, credentials, book } = this.#options;
+    const peerId = connection.remotePeer.toString();
+    const signal = AbortSignal.timeout(deadlineMs);
+    const stream = await connection.newStream(joinProtocol, { signal });
+    try {
+      const answered = receiveMessage(stream, joinAnswer, { clock, deadlineMs });
+      sendMessage(stream, request);
+      const answer = await answered;
+      if (!answer.ok) throw MeshError.fromFailure(answer as never);
+      if (answer.membership !== undefined) await credentials.keep(answer.membership, peerId);
+      if (!book.serves(peerId)) await credentials.consider(answer.memberships, peerId);
+      return answer;
+    } finally {
+      stream.close().catch((error: Error) => stream.abort(error));
+    }
+  }
+
+  #remember(peerId: string, error: MeshError): void {
+    const known = this.#refusedBy.get(peerId);
+    if (known === undefined && this.#refusedBy.size >= maxRefusers) {
+      const [oldest] = this.#refusedBy.keys();
+      if (oldest !== undefined) this.#refusedBy.delete(oldest);
+    }
+    this.#refusedBy.set(peerId, error);
+    if (known?.message !== error.message)
+      log.warn('{peerId} does not serve this node: {why}', { peerId, why: error.message });
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * What a connected peer may do right now, for all ways in at once: its grant is looked up with every request, its rate is one,
+ * and what waits for it ends when its grant does. One permit per peer, however many connections and streams it has.
+ */
+
+import type { Clock } from '../../mesh/clock.ts';
+import { MeshError } from '../../mesh/errors.ts';
+import type { Grant } from '../../mesh/grant.ts';
+import type { Limits } from '../../mesh/limits.ts';
+import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../../mesh/operations.ts';
+import { TokenBucket } from '../token-bucket.ts';
+import { type Allowed, allow, grantedTools } from './grant.ts';
+import type { Refusals } from './refusals.ts';
+
+export type PermitLimits = Pick<
+  Limits,
+  'peerRequestsPerSecond' | 'peerRequestBurst' | 'maxPeerInFlight' | 'maxServing'
+>;
+
+export interface PermitsOptions {
+  clock: Clock;
+  limits: PermitLimits;
+  refusals: Refusals;
+  /** The peer's grant now. Throws `unauthorized` when it has none. */
+  grantOf(peerId: string): Grant;
+}
+
+/** How much a peer asks for at the moment. */
+export interface PeerUse {
+  in_flight: number;
+  requests: number;
+}
+
+export class Permits {
+  readonly #options: PermitsOptions;
+  readonly #permits = new Map<string, Permit>();
+  /** Requests of all peers that are being worked on. */
+  readonly #total = { inFlight: 0 };
+
+  constructor(options: PermitsOptions) {
+    this.#options = options;
+  }
+
+  of(peerId: string): Permit {
+    let permit = this.#permits.get(peerId);
+    if (permit === undefined) {
+      permit = new Permit(peerId, this.#options, this.#total);
+      this.#permits.set(peerId, permit);
+    }
+    return permit;
+  }
+
+  /** Requests of all peers that are being worked on. */
+  get inFlight(): number {
+    return this.#total.inFlight;
+  }
+
+  useOf(peerId: string): PeerUse {
+    return this.#permits.get(peerId)?.use ?? { in_flight: 0, requests: 0 };
+  }
+
+  /** Grants have changed: ends what waits and is not allowed any more. */
+  recheck(): void {
+    for (const permit of this.#permits.values()) permit.recheck();
+  }
+
+  /** The peer is not connected any more. */
+  forget(peerId: string): void {
+    this.#permits.delete(peerId);
+  }
+}
+
+/** A call that waits, and can be ended by a change of the grant. */
+interface Waiting {
+  readonly name: OperationName;
+  readonly input: CheckedInput<OperationName>;
+  readonly controller: AbortController;
+}
+
+export class Permit {
+  readonly peerId: string;
+  readonly #options: PermitsOptions;
+  readonly #total: { inFlight: number };
+  readonly #bucket: TokenBucket;
+  readonly #patience: TokenBucket;
+  readonly #waiting = new Set<Waiting>();
+  #ownBucket: TokenBucket | undefined;
+  #ownRate: number | undefined;
+  #inFlight = 0;
+  #requests = 0;
+
+  constructor(peerId: string, options: PermitsOptions, total: { inFlight: number }) {
+    this.peerId = peerId;
+    this.#options = options;
+    this.#total = total;
+    const { clock, limits } = options;
+    this.#bucket = new TokenBucket(limits.peerRequestsPerSecond, limits.peerRequestBurst, clock);
+    this.#patience = new TokenBucket(limits.peerRequestsPerSecond, limits.peerRequestBurst, clock);
+  }
+
+  get use(): PeerUse {
+    return { in_flight: this.#inFlight, requests: this.#requests };
+  }
+
+  /**
+   * Begins a request: counts it, and answers what ends it. Throws `unauthorized` when the peer is not served, `rate_limited` when
+   * it sends too many (`shutOut` in the details when it goes on all the same), `busy` when too many are in flight.
+   */
+  begin(): () => void {
+    this.#requests++;
+    const grant = this.grant();
+    this.#takeToken(grant);
+    const { maxPeerInFlight, maxServing } = this.#options.limits;
+    if (this.#inFlight >= maxPeerInFlight || this.#total.inFlight >= maxServing) {
+      throw new MeshError(
+        'busy',
+        'The node has as many calls of peers in flight as it takes. Try again a little later.',
+      );
+    }
+    this.#inFlight++;
+    this.#total.inFlight++;
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      this.#inFlight--;
+      this.#total.inFlight--;
+    };
+  }
+
+  /** The peer's grant now. Throws `unauthorized`. */
+  grant(): Grant {
+    return this.#options.grantOf(this.peerId);
+  }
+
+  /** Whether the call is allowed, and in what form. Throws `unauthorized`. */
+  allow<Name extends OperationName>(name: Name, input: CheckedInput<Name>): Allowed<Name> {
+    return allow(this.grant(), name, input);
+  }
+
+  /** Runs an allowed call; one that waits ends with `unauthorized` when the grant is taken away meanwhile. */
+  async run<Name extends OperationName, Result>(
+    name: Name,
+    input: CheckedInput<Name>,
+    signal: AbortSignal | undefined,
+    call: (signal: AbortSignal | undefined) => Promise<Result>,
+  ): Promise<Result> {
+    if ((operationEntry(name).waitMs?.(input) ?? 0) <= 0) return call(signal);
+    const waiting: Waiting = { name, input, controller: new AbortController() };
+    const ended = waiting.controller.signal;
+    this.#waiting.add(waiting);
+    try {
+      return await call(signal === undefined ? ended : AbortSignal.any([signal, ended]));
+    } catch (thrown) {
+      throw ended.aborted ? ended.reason : thrown;
+    } finally {
+      this.#waiting.delete(waiting);
+    }
+  }
+
+  recheck(): void {
+    for (const { name, input, controller } of [...this.#waiting]) {
+      try {
+        this.allow(name, input);
+      } catch (error) {
+        controller.abort(error);
+      }
+    }
+  }
+
+  /** What the peer may be shown of an answer: not the tools that it may not call. */
+  shown<Name extends OperationName>(name: Name, output: OperationOutput<Name>): OperationOutput<Name> {
+    if (name !== 'status') return output;
+    const status = output as OperationOutput<'status'>;
+    const tools = grantedTools(this.grant(), status.capabilities.tools);
+    return { ...status, capabilities: { ...status.capabilities, tools } } as OperationOutput<Name>;
+  }
+
+  /** Counts an answer that was a refusal. */
+  refused(error: MeshError): void {
+    if (error.code !== 'unauthorized') return;
+    const { grant, cause } = error.details ?? {};
+    this.#options.refusals.add(this.peerId, String(grant ?? cause ?? 'other'), error.message);
+  }
+
+  #takeToken(grant: Grant): void {
+    const { clock, limits } = this.#options;
+    const rate = grant.requests_per_second;
+    if (rate !== this.#ownRate) {
+      this.#ownRate = rate;
+      this.#ownBucket = rate === undefined ? undefined : new TokenBucket(rate, Math.max(1, 2 * rate), clock);
+    }
+    if (this.#ownBucket?.take() !== false && this.#bucket.take()) return;
+    const perSecond = Math.min(rate ?? limits.peerRequestsPerSecond, limits.peerRequestsPerSecond);
+    const what = `More than ${perSecond} requests a second came from this peer.`;
+    this.#options.refusals.add(this.peerId, 'rate', what);
+    throw new MeshError('rate_limited', `${what} Send fewer, or try again a little later.`, {
+      details: { requests_per_second: perSecond, ...(this.#patience.take() ? {} : { shut_out: true }) },
+    });
+  }
+}
