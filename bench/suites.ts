@@ -5,5 +5,6 @@ import { clock } from './suites/clock.ts';
 import { hop } from './suites/hop.ts';
 import { toolCall } from './suites/tool-call.ts';
 import { wire } from './suites/wire.ts';
+import { bought } from './suites/bought.ts';
 
-export const suites: readonly Suite[] = [clock, hop, toolCall, wire];
+export const suites: readonly Suite[] = [clock, hop, toolCall, bought, wire];

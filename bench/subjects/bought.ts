@@ -28,7 +28,7 @@ export type BoughtTask =
   | { load: 'http'; amount: number };
 
 /** HTTP requests a second that are measured, and calls a second of the peer that are. */
-const perSecond = 400;
+const perSecond = 600;
 /** Beyond this share of failures there is nothing to say about the others. */
 const maxFailed = 0.2;
 

@@ -36,6 +36,8 @@ const tools = { submit: 'p2p_taskqueue_submit', get: 'p2p_taskqueue_get_task', w
 const payload = { text: 'x'.repeat(80) };
 /** Each rung's turns within a round, so that what the machine does to one it does to all. */
 const turnsPerRound = 4;
+/** The whole has so many times a part's time: its p99 is wanted, of the parts only the median. */
+const serviceTurns = 3;
 /** Calls at the beginning of a turn that do not count: threads and processors wake up. */
 const uncounted = 3;
 
@@ -81,10 +83,13 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...fold
   async function ladder(operation: LadderOperation, ms: number): Promise<RoundResult> {
     const rungsThere = ladderOf(operation, (rung) => urls[rung] !== undefined);
     const times = new Map<Rung, number[]>(rungsThere.map((rung) => [rung, []]));
-    const turnMs = ms / (turnsPerRound * rungsThere.length);
+    const turnMs = ms / turnsPerRound / (rungsThere.length + serviceTurns - 1);
     for (let turn = 0; turn < turnsPerRound; turn++) {
       for (const rung of turn % 2 === 0 ? rungsThere : rungsThere.toReversed()) {
-        const { latency }: ClosedLoopResult = await closedLoop(submitTo(rung, operation), { inFlight: 1, ms: turnMs });
+        const { latency }: ClosedLoopResult = await closedLoop(submitTo(rung, operation), {
+          inFlight: 1,
+          ms: rung === 'service' ? serviceTurns * turnMs : turnMs,
+        });
         times.get(rung)?.push(...latency.subarray(Math.min(uncounted, latency.length - 1)));
       }
     }
