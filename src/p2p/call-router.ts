@@ -12,6 +12,7 @@ import { claimAnywhere } from './claim.ts';
 import type { ClaimSource } from './claim-race.ts';
 import type { LocalOperations } from './local-operations.ts';
 import type { Peer, PeerClient } from './peer-client.ts';
+import type { PythonClient } from './python/python-client.ts';
 import type { PeerWatch } from './reach/peer-watch.ts';
 import { type ClaimTroubles, ownQueue, peerQueue } from './remote-claim.ts';
 import { routeOf, targetOf } from './routing.ts';
@@ -23,6 +24,8 @@ export interface CallRouterOptions {
   peerId: string;
   operations: LocalOperations;
   client: PeerClient;
+  /** Calls on Python nodes, where some are named. */
+  python?: PythonClient | undefined;
   watch: PeerWatch;
   clock: Clock;
   limits: Pick<Limits, 'callDeadlineMs'>;
@@ -41,6 +44,11 @@ export class CallRouter {
     input: CheckedInput<Name>,
     options: CallOptions = {},
   ): Promise<OperationOutput<Name>> {
+    const { python } = this.#options;
+    if (python !== undefined) {
+      const pythonPeer = await python.meant(name, input);
+      if (pythonPeer !== undefined) return python.call(pythonPeer, name, input, options);
+    }
     const peer = routeOf(name, input, this.#options.peerId);
     if (name === 'claim')
       return (await this.#claim(peer, input as CheckedInput<'claim'>, options)) as OperationOutput<Name>;

@@ -1,0 +1,158 @@
+/**
+ * Opens what speaks to Python nodes: a second host, a listener for them where one is set, a client for those that are named. Called
+ * by the node's start when a setting asks for it; nothing of it exists otherwise.
+ */
+
+import { join } from 'node:path';
+import type { PrivateKey } from '@libp2p/interface';
+import { getLogger } from '@logtape/logtape';
+import { checked } from '../../mesh/checked.ts';
+import type { Clock } from '../../mesh/clock.ts';
+import { MeshError } from '../../mesh/errors.ts';
+import type { Limits } from '../../mesh/limits.ts';
+import type { Mesh } from '../../mesh/mesh.ts';
+import type { NodeOptions, PythonOptions } from '../../mesh/node-options.ts';
+import { removeAnnouncement, writeAnnouncement } from '../discovery/announce-file.ts';
+import type { LocalOperations } from '../local-operations.ts';
+import { parseListenAddress } from '../reach/addresses.ts';
+import { withDeadline } from '../with-deadline.ts';
+import { Guard } from './guard.ts';
+import { buildPythonHost } from './host.ts';
+import { openLeaseBook } from './lease-book.ts';
+import { PythonListener } from './listener.ts';
+import { PythonOperations } from './operations.ts';
+import { PythonClient } from './python-client.ts';
+import { PythonPlace } from './python-place.ts';
+import { Scheduler } from './scheduler.ts';
+import { readToken } from './token.ts';
+import { grantedMesh, tokenGrant } from './token-grant.ts';
+
+const log = getLogger(['taskmesh', 'p2p', 'python']);
+
+/** In whose name all who hold the token submit, look and cancel: their own identities last for one call. No peer id looks like it. */
+const tokenHolders = 'python-token';
+
+/** How long the host may take to say goodbye, in milliseconds. */
+const goodbyeMs = 1_000;
+
+interface OpenPythonOptions {
+  readonly options: PythonOptions;
+  readonly dataFolder: string;
+  readonly peerId: string;
+  readonly privateKey: PrivateKey;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  /** The checked operations in somebody's name, within the grant of whoever holds the token. */
+  meshFor(caller: string): Mesh;
+}
+
+export interface OpenPython extends AsyncDisposable {
+  /** Undefined when no Python node is named. */
+  readonly client: PythonClient | undefined;
+  /** Where Python nodes reach this one. */
+  addresses(): string[];
+}
+
+interface PythonParts extends Pick<OpenPythonOptions, 'peerId' | 'privateKey' | 'clock' | 'limits'> {
+  readonly operations: LocalOperations;
+}
+
+/** What the node's options ask for; undefined when they ask for nothing. */
+export async function pythonFor(
+  { python: options, dataFolder }: NodeOptions,
+  { operations, ...parts }: PythonParts,
+): Promise<OpenPython | undefined> {
+  if (options === undefined) return undefined;
+  const grant = options.grant ?? tokenGrant;
+  const meshFor = (caller: string): Mesh => checked(grantedMesh(operations, caller, grant), parts.limits);
+  return openPython({ ...parts, options, dataFolder, meshFor });
+}
+
+/** Throws `invalid_config` (no token), `invalid_multiaddr`, `address_in_use`. */
+async function openPython(parts: OpenPythonOptions): Promise<OpenPython> {
+  const { options, dataFolder, peerId, clock, limits } = parts;
+  const listen = options.listen.map(parseListenAddress);
+  const token = await tokenOf(options);
+  await using opened = new AsyncDisposableStack();
+  const host = await buildPythonHost({ privateKey: parts.privateKey, listen, limits });
+  opened.defer(() => stopHost(host, clock));
+  if (listen.length > 0 && token !== undefined) {
+    const book = opened.use(await openLeaseBook({ path: join(dataFolder, 'python-leases.sqlite'), clock, limits }));
+    const operations = new PythonOperations({
+      peerId,
+      meshFor: parts.meshFor,
+      everybody: tokenHolders,
+      book,
+      scheduler: new Scheduler(peerId, clock),
+      leaseSeconds: options.leaseSeconds,
+      legacy: options.legacy,
+      limits,
+    });
+    const guard = new Guard(token, clock, limits);
+    const listener = new PythonListener({ host, peerId, clock, limits, operations, guard, legacy: options.legacy });
+    opened.use(listener);
+    await listener.start();
+  }
+  await startHost(host, options.listen);
+  const addresses = (): string[] => host.getMultiaddrs().map(String);
+  const [multiaddr] = addresses();
+  if (multiaddr !== undefined) {
+    const file = join(dataFolder, 'python-announce.json');
+    opened.defer(() => removeAnnouncement(file, peerId));
+    await writeAnnouncement(file, { peer_id: peerId, multiaddr, multiaddrs: addresses() });
+    log.info('Python nodes reach this node at {addresses}', { addresses: addresses() });
+  }
+  const client =
+    options.peers.length === 0
+      ? undefined
+      : opened.use(
+          new PythonClient({
+            places: options.peers.map((text) => new PythonPlace(text, host)),
+            token,
+            legacy: options.legacy,
+            clock,
+            limits,
+          }),
+        );
+  client?.start();
+  const open = opened.move();
+  return { client, addresses, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
+/** A listener always has a token, on loopback too: every program of every user on the machine reaches loopback. */
+async function tokenOf({ listen, tokenFile }: PythonOptions): Promise<string | undefined> {
+  const guards = listen.length > 0;
+  if (tokenFile !== undefined) return readToken(tokenFile, { guards });
+  if (!guards) return undefined;
+  throw new MeshError(
+    'invalid_config',
+    'A listener for Python nodes needs a token in the place of the mesh key. Make one (openssl rand -hex 32 > FILE), and name the file with --python-token.',
+    { details: { setting: 'python-token' } },
+  );
+}
+
+async function startHost(host: { start(): unknown }, listen: readonly string[]): Promise<void> {
+  try {
+    await host.start();
+  } catch (cause) {
+    const text = String((cause as Error).message);
+    const inUse = /EADDRINUSE|AddrInUse|address already in use/i.test(text);
+    throw new MeshError(
+      inUse ? 'address_in_use' : 'invalid_multiaddr',
+      `This machine cannot listen for Python nodes on ${listen.join(', ')}: ${inUse ? 'another program does' : text.split('\n')[0]}. Check --python-listen.`,
+      { cause, details: { listen: [...listen] } },
+    );
+  }
+}
+
+async function stopHost(host: { stop(): unknown }, clock: Clock): Promise<void> {
+  try {
+    await withDeadline(
+      { clock, deadlineMs: goodbyeMs },
+      async () => void (await host.stop()),
+      () => new MeshError('timeout', `libp2p had not stopped after ${goodbyeMs} ms.`),
+    );
+  } catch (error) {
+    log.warn('The host for Python nodes did not stop cleanly: {error}', { error });
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Calls on Python nodes that the operator named, for the node's router: decides whether a call is meant for one, and translates it.
+ * The token goes to those places only, never to an address from a task or a caller.
+ */
+
+import { getLogger } from '@logtape/logtape';
+import { deadlineOf } from '../../mesh/deadline.ts';
+import { MeshError } from '../../mesh/errors.ts';
+import type { CallOptions } from '../../mesh/mesh.ts';
+import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../../mesh/operations.ts';
+import { splitTaskId } from '../../mesh/task.ts';
+import { withDeadline } from '../with-deadline.ts';
+import { type AskContext, noCounterpart, type Translations } from './ask-context.ts';
+import { askQueue } from './ask-queue.ts';
+import { askWork } from './ask-work.ts';
+import { LeaseLedger } from './lease-ledger.ts';
+import { PythonPeer, type PythonPeerOptions } from './python-peer.ts';
+import type { PythonPlace } from './python-place.ts';
+
+const log = getLogger(['taskmesh', 'p2p', 'python']);
+
+/** Announce files are read again at most this often when a call names a peer that is not known, in milliseconds. */
+const lookPauseMs = 1_000;
+
+/** How long a request in the background may take, in milliseconds. */
+const laterMs = 10_000;
+
+const translations: Partial<Translations> = { ...askQueue, ...askWork };
+
+export interface PythonClientOptions extends Omit<PythonPeerOptions, 'place'> {
+  readonly places: readonly PythonPlace[];
+}
+
+export class PythonClient implements Disposable {
+  readonly #options: PythonClientOptions;
+  readonly #peers: readonly PythonPeer[];
+  readonly #ledger: LeaseLedger;
+  readonly #ending = new AbortController();
+  #lookedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: PythonClientOptions) {
+    this.#options = options;
+    this.#ledger = new LeaseLedger(options.clock);
+    this.#peers = options.places.map((place) => new PythonPeer({ ...options, place }));
+  }
+
+  /** Connects to all places in the background, so that the nodes are known by their peer ids. */
+  start(): void {
+    for (const { place } of this.#peers) void this.#meet(place);
+  }
+
+  [Symbol.dispose](): void {
+    this.#ending.abort();
+    for (const peer of this.#peers) peer.close();
+  }
+
+  /** The Python node that a call is meant for; undefined when it is meant for somebody else. */
+  async meant(name: OperationName, input: Record<string, unknown>): Promise<PythonPeer | undefined> {
+    if (!operationEntry(name).remote) return undefined;
+    const { task_id, remote_multiaddr: address } = input;
+    const owner = typeof task_id === 'string' ? splitTaskId(task_id).owner : undefined;
+    const texts = [input.remote_peer_id, input.peer_id, owner];
+    const peerIds = texts.filter((text): text is string => typeof text === 'string' && text !== '');
+    if (typeof address === 'string' && address !== '') {
+      const at = this.#peers.find(({ place }) => place.isAt(address));
+      if (at !== undefined) return at;
+    }
+    if (peerIds.length === 0) return undefined;
+    const known = (): PythonPeer | undefined =>
+      this.#peers.find(({ place }) => peerIds.some((peerId) => place.isMeant(peerId)));
+    return known() ?? ((await this.#look()) ? known() : undefined);
+  }
+
+  /** Rejects with what the Python node refuses, with what its answers are not, and `unknown_operation` for what it does not have. */
+  async call<Name extends OperationName>(
+    peer: PythonPeer,
+    name: Name,
+    input: CheckedInput<Name>,
+    options: CallOptions,
+  ): Promise<OperationOutput<Name>> {
+    const translate = (translations as Partial<Record<OperationName, unknown>>)[name] as Translations[Name] | undefined;
+    if (translate === undefined)
+      throw noCounterpart(name, insteadOf[name] ?? 'It can only be asked of a taskmesh node.');
+    const { clock } = this.#options;
+    const { deadlineMs = deadlineOf(name, input, this.#options.limits), signal } = options;
+    const late = (): MeshError =>
+      new MeshError('timeout', `${name} did not end within ${deadlineMs} ms at the Python node.`);
+    return withDeadline(
+      { clock, deadlineMs, signal },
+      (stop) => translate(input, this.#context(peer, clock.monotonicMs() + deadlineMs, stop)),
+      late,
+    );
+  }
+
+  #context(peer: PythonPeer, untilMs: number, signal: AbortSignal): AskContext {
+    const { clock } = this.#options;
+    const { place } = peer;
+    return {
+      ask: (op, fields, { leastMs = 0, mayRefuse = false, dropped } = {}) => {
+        const deadlineMs = Math.max(leastMs, untilMs - clock.monotonicMs(), 1);
+        return peer.ask(op, fields, { deadlineMs, signal, dropped }, { mayRefuse });
+      },
+      askLater: (op, fields) => {
+        peer.ask(op, fields, { deadlineMs: laterMs }).catch((error) => {
+          log.warn('{op}, which a Python node should hear of afterwards, failed: {error}', { op, error });
+        });
+      },
+      peerId: () => place.peerId,
+      address: place.text,
+      ledger: this.#ledger,
+      nowMs: () => clock.nowMs(),
+      monotonicMs: () => clock.monotonicMs(),
+      pause: (ms) =>
+        new Promise((resolve, reject) => {
+          const cancelTimer = clock.setTimer(ms, () => {
+            signal.removeEventListener('abort', onAbort);
+            resolve();
+          });
+          const onAbort = (): void => {
+            cancelTimer();
+            reject(new MeshError('cancelled', 'The claim was given up by its caller.'));
+          };
+          signal.addEventListener('abort', onAbort, { once: true });
+        }),
+    };
+  }
+
+  /** A node that has started anew writes its new identity into its announce file. */
+  async #look(): Promise<boolean> {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - this.#lookedMs < lookPauseMs) return false;
+    this.#lookedMs = nowMs;
+    await Promise.allSettled(this.#peers.map(({ place }) => place.look()));
+    return true;
+  }
+
+  async #meet(place: PythonPlace): Promise<void> {
+    const { clock, limits } = this.#options;
+    try {
+      await withDeadline(
+        { clock, deadlineMs: limits.dialDeadlineMs, signal: this.#ending.signal },
+        async (stop) => void (await place.connect(stop)),
+        () => new MeshError('timeout', `It did not answer within ${limits.dialDeadlineMs} ms.`),
+      );
+      log.info('The Python node at {place} is {peerId}', { place: place.text, peerId: place.peerId });
+    } catch (error) {
+      if (!this.#ending.signal.aborted)
+        log.warn('The Python node at {place} is out of reach for now: {error}', { place: place.text, error });
+    }
+  }
+}
+
+const insteadOf: Partial<Record<OperationName, string>> = {
+  heartbeat: 'Its leases last 300 s from the claim and cannot be renewed: finish before that.',
+  retry: 'Submit the task again.',
+};

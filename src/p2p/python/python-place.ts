@@ -1,0 +1,110 @@
+/**
+ * One Python node that the operator named: how to get to it, and under which peer ids it was met. A Python node has a new identity
+ * with each start, so the place stays and the peer id does not.
+ */
+
+import type { Connection, Libp2p } from '@libp2p/interface';
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
+import { MeshError } from '../../mesh/errors.ts';
+import { readAnnouncement } from '../discovery/announce-file.ts';
+import { parsePeerId } from '../reach/addresses.ts';
+import { reasonOf } from '../reach/dialer.ts';
+
+/** Earlier identities that are remembered: tasks that were given to the node name them. */
+const maxIdentities = 64;
+
+export class PythonPlace {
+  /** As the operator wrote it. */
+  readonly text: string;
+  readonly #host: Libp2p;
+  /** Undefined: the text is the path of an announce file. */
+  readonly #address: Multiaddr | undefined;
+  readonly #peerIds = new Set<string>();
+  #connecting: Promise<Connection> | undefined;
+
+  constructor(text: string, host: Libp2p) {
+    this.text = text;
+    this.#host = host;
+    this.#address = /^\/(ip4|ip6|dns|dns4|dns6)\//.test(text) ? multiaddr(text) : undefined;
+    const named = this.#address === undefined ? undefined : peerIdIn(this.#address);
+    if (named !== undefined) this.#peerIds.add(named);
+  }
+
+  /** The identity under which it was met last. */
+  get peerId(): string {
+    return [...this.#peerIds].at(-1) ?? '';
+  }
+
+  /** Whether the node was met under this peer id. */
+  isMeant(peerId: string): boolean {
+    return this.#peerIds.has(peerId);
+  }
+
+  /** Whether this is its address, with or without a peer id at the end. */
+  isAt(address: string): boolean {
+    if (this.#address === undefined) return false;
+    return withoutPeerId(address) === withoutPeerId(this.#address.toString());
+  }
+
+  /** The connection that is there, or a new one. Rejects with `peer_unreachable`, `peer_not_found`, `invalid_json`. */
+  async connect(signal: AbortSignal): Promise<Connection> {
+    const open = this.#open();
+    if (open !== undefined) return open;
+    this.#connecting ??= this.#dial(signal).finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  /** Reads the announce file again: the node may have started anew. */
+  async look(): Promise<void> {
+    if (this.#address === undefined) this.#met((await readAnnouncement(this.text)).peer_id);
+  }
+
+  #open(): Connection | undefined {
+    if (this.peerId === '') return undefined;
+    return this.#host.getConnections(parsePeerId(this.peerId)).find(({ status }) => status === 'open');
+  }
+
+  async #dial(signal: AbortSignal): Promise<Connection> {
+    const address = this.#address ?? (await this.#announced());
+    try {
+      const connection = await this.#host.dial(address, { signal });
+      this.#met(connection.remotePeer.toString());
+      return connection;
+    } catch (cause) {
+      const why = reasonOf(cause as Error);
+      throw new MeshError('peer_unreachable', `The Python node at ${this.text} could not be connected to: ${why}.`, {
+        cause,
+        details: { python_peer: this.text },
+      });
+    }
+  }
+
+  async #announced(): Promise<Multiaddr> {
+    const { peer_id, multiaddr: text } = await readAnnouncement(this.text);
+    this.#met(peer_id);
+    const address = multiaddr(text);
+    const named = peerIdIn(address);
+    if (named !== undefined && named !== peer_id)
+      throw new MeshError('invalid_multiaddr', `The announce file ${this.text} names two peers: ${named}, ${peer_id}.`);
+    return named === undefined ? address.encapsulate(`/p2p/${peer_id}`) : address;
+  }
+
+  #met(text: string): void {
+    const peerId = parsePeerId(text).toString();
+    this.#peerIds.delete(peerId);
+    this.#peerIds.add(peerId);
+    const [oldest] = this.#peerIds;
+    if (this.#peerIds.size > maxIdentities && oldest !== undefined) this.#peerIds.delete(oldest);
+  }
+}
+
+function peerIdIn(address: Multiaddr): string | undefined {
+  const last = address.getComponents().at(-1);
+  return last?.name === 'p2p' && last.value !== undefined ? parsePeerId(last.value).toString() : undefined;
+}
+
+function withoutPeerId(address: string): string {
+  return address.replace(/\/p2p\/[^/]+$/, '');
+}
