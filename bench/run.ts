@@ -3,8 +3,11 @@
  * Exit code 0 when everything asked for was run, 1 when a suite gave nothing at all, 130 after Ctrl-C (the report is valid and partial).
  */
 
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { summaryOf } from './page/print.ts';
+import { folderNameOf, reportsFolder, writeReport } from './page/write-report.ts';
 import { runAll } from './runner/run-all.ts';
 import { runtimeNames, versionOf } from './runner/runtimes.ts';
 import type { Mode, RuntimeName, Suite } from './suite.ts';
@@ -78,7 +81,9 @@ async function main(): Promise<number> {
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   const report = await runAll({ ...wanted, signal: interrupt.signal, progress: process.stderr });
-  console.log(JSON.stringify(report, undefined, 1));
+  const folder = resolve(wanted.out ?? join(reportsFolder, folderNameOf(report)));
+  await writeReport(report, folder);
+  console.log(summaryOf(report, folder));
   if (!report.complete) return 130;
   return report.suites.some(({ cells }) => cells.every(({ status }) => status !== 'measured')) ? 1 : 0;
 }

@@ -1,11 +1,12 @@
 /**
- * The floors of a process: sends back the bytes that it gets, with nothing around them, over a Unix socket or over HTTP. Takes
+ * The floors of a process: sends back the bytes that it gets, with nothing around them, frame by frame over a Unix socket or over HTTP. Takes
  * `unix:<path>` or `http` as its argument, prints where it listens. Started by `bench/subjects/hop-floors.ts`.
  */
 
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import process from 'node:process';
+import { FrameCutter } from './frame-cutter.ts';
 import { serveUntilStdinEnds } from './process-life.ts';
 
 const address = process.argv[2] ?? '';
@@ -20,7 +21,8 @@ if (address === 'http') {
   await serveUntilStdinEnds(String((server.address() as AddressInfo).port));
 } else {
   const server = createServer((socket) => {
-    socket.on('data', (piece) => socket.write(piece));
+    const frames = new FrameCutter((frame) => socket.write(frame));
+    socket.on('data', (piece) => frames.push(piece as Buffer));
     socket.on('error', () => socket.destroy());
   });
   await new Promise<void>((resolve) => server.listen(address.slice('unix:'.length), resolve));

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
+import { FrameCutter } from '../far-side/frame-cutter.ts';
 import { startProcess } from '../far-side/process-life.ts';
 import type { HopWay } from './hop-way.ts';
 
@@ -39,7 +40,7 @@ export async function openBareSocket(): Promise<HopWay> {
   const socket = connect(path);
   await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
   const waiting = new Fifo();
-  const frames = new FrameCounter(() => waiting.answer());
+  const frames = new FrameCutter(() => waiting.answer());
   socket.on('data', (piece) => frames.push(piece as Buffer));
   return {
     ask({ frame }) {
@@ -92,34 +93,5 @@ class Fifo {
     if (this.#first < 1024) return;
     this.#waiting = this.#waiting.slice(this.#first);
     this.#first = 0;
-  }
-}
-
-/** Counts whole frames in a stream of bytes, as cheaply as can be: the payload is skipped. */
-class FrameCounter {
-  readonly #onFrame: () => void;
-  #head: Buffer = Buffer.alloc(0);
-  #skip = 0;
-
-  constructor(onFrame: () => void) {
-    this.#onFrame = onFrame;
-  }
-
-  push(piece: Buffer): void {
-    let rest = this.#head.length === 0 ? piece : Buffer.concat([this.#head, piece]);
-    this.#head = Buffer.alloc(0);
-    for (;;) {
-      if (this.#skip > 0) {
-        const skipped = Math.min(this.#skip, rest.length);
-        this.#skip -= skipped;
-        rest = rest.subarray(skipped);
-        if (this.#skip > 0) return;
-        this.#onFrame();
-      }
-      if (rest.length < 4) break;
-      this.#skip = rest.readUInt32BE(0);
-      rest = rest.subarray(4);
-    }
-    this.#head = rest;
   }
 }
