@@ -6,5 +6,6 @@ import { hop } from './suites/hop.ts';
 import { toolCall } from './suites/tool-call.ts';
 import { wire } from './suites/wire.ts';
 import { bought } from './suites/bought.ts';
+import { startUp } from './suites/start-up.ts';
 
-export const suites: readonly Suite[] = [clock, hop, toolCall, bought, wire];
+export const suites: readonly Suite[] = [clock, hop, toolCall, bought, wire, startUp];
