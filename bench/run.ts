@@ -8,6 +8,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { summaryOf } from './page/print.ts';
 import { folderNameOf, reportsFolder, writeReport } from './page/write-report.ts';
+import { planOf } from './runner/plan-of.ts';
 import { runAll } from './runner/run-all.ts';
 import { runtimeNames, versionOf } from './runner/runtimes.ts';
 import type { Mode, RuntimeName, Suite } from './suite.ts';
@@ -19,6 +20,7 @@ const usage = `usage: npm run bench -- [options]
   --smoke            one short round of everything, to see that it works; its figures mean nothing
   --suites a,b       only these: ${allSuites.map(({ name }) => name).join(', ')}
   --runtimes a,b     only these: node, deno
+  --plan             only says how many cells each suite has and how long they take
   --seed n           repeats the order of cells of another run (default: 1)
   --out folder       where the report goes (default: bench/reports/<date>-<machine>)
 `;
@@ -27,6 +29,7 @@ interface Wanted {
   suites: readonly Suite[];
   runtimes: readonly RuntimeName[];
   mode: Mode;
+  onlyPlan: boolean;
   seed: number;
   out: string | undefined;
 }
@@ -48,6 +51,7 @@ function readWanted(argv: string[]): Wanted {
       smoke: { type: 'boolean', default: false },
       suites: { type: 'string' },
       runtimes: { type: 'string' },
+      plan: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
       out: { type: 'string' },
     },
@@ -59,6 +63,7 @@ function readWanted(argv: string[]): Wanted {
     suites: values.suites === undefined ? allSuites : choose('suite', values.suites, allSuites, (suite) => suite.name),
     runtimes: values.runtimes === undefined ? installed : choose('runtime', values.runtimes, installed, (name) => name),
     mode: values.smoke ? 'smoke' : values.quick ? 'quick' : 'full',
+    onlyPlan: values.plan,
     seed,
     out: values.out,
   };
@@ -71,6 +76,10 @@ async function main(): Promise<number> {
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);
     return 2;
+  }
+  if (wanted.onlyPlan) {
+    console.log(await planOf(wanted));
+    return 0;
   }
   const interrupt = new AbortController();
   const stop = (): void => {

@@ -10,6 +10,8 @@ import type { Estimate, RatioEstimate } from './suite.ts';
 export type Rounds = readonly (readonly number[])[];
 
 const resamples = 1_000;
+/** Fewer show nothing, whatever they are. */
+const leastRounds = 3;
 /** The interval's share, in the report called "95 %". */
 const confidence = 0.95;
 
@@ -56,7 +58,24 @@ export function ratioEstimate(of: Rounds, to: Rounds, seed = 1): RatioEstimate |
   const count = each.flat().length;
   if (count === 0) return undefined;
   const found = estimate(each, seed);
-  return { ...found, verdict: count < 3 ? 'same' : verdictOf(found) };
+  return { ...found, verdict: count < leastRounds ? 'same' : verdictOf(found) };
+}
+
+/** The ratio of two sides that did not run in turns, such as two reports: each side is resampled by itself. */
+export function unpairedRatio(of: Rounds, to: Rounds, seed = 1): RatioEstimate | undefined {
+  const sides = [of, to].map((side) =>
+    side.map((group) => group.filter(Number.isFinite)).filter(({ length }) => length > 0),
+  );
+  const [one = [], other = []] = sides;
+  if (one.length === 0 || other.length === 0) return undefined;
+  const random = seededRandom(seed);
+  const resampled = (side: Rounds): number => median(pick(side, random).flatMap((group) => pick(group, random)));
+  const found = Array.from({ length: resamples }, () => resampled(one) / resampled(other));
+  const value = median(one.flat()) / median(other.flat());
+  const tail = (1 - confidence) / 2;
+  const ratio = { value, low: quantile(found, tail), high: quantile(found, 1 - tail) };
+  const isEnough = Math.min(one.flat().length, other.flat().length) >= leastRounds;
+  return { ...ratio, verdict: isEnough ? verdictOf(ratio) : 'same' };
 }
 
 /**

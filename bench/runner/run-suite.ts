@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { shuffled } from '../random.ts';
 import type { Json } from '../report-schema.ts';
 import { Samples } from '../samples.ts';
-import { type Cell, cellId, type PlanContext, type Subject, type Suite, type SuitePlan } from '../suite.ts';
+import { type Cell, cellId, type Mode, type PlanContext, type Subject, type Suite, type SuitePlan } from '../suite.ts';
 import { type RoundMessage, SubjectProcess } from './subject-process.ts';
 
 /** Fresh processes per subject, and rounds in each, where the plan does not say. */
@@ -69,7 +69,7 @@ export async function runSuite(suite: Suite, options: RunSuiteOptions): Promise<
   } catch (thrown) {
     failure = messageOf(thrown);
   }
-  const { processes, rounds } = { ...defaults[mode], ...countsOf(plan) };
+  const { processes, rounds } = countsFor(plan, mode);
   const cells = withNoise(plan).map((cell): MeasuredCell => ({ cell, rounds: [] }));
   const passes = new Map<string, MeasuredCell[]>();
   for (const cell of cells) passes.set(blockOf(cell.cell), [...(passes.get(blockOf(cell.cell)) ?? []), cell]);
@@ -92,9 +92,10 @@ export async function runSuite(suite: Suite, options: RunSuiteOptions): Promise<
   return failure === undefined ? result : { ...result, failure };
 }
 
-const countsOf = ({ processes, rounds }: SuitePlan) => ({
-  ...(processes === undefined ? {} : { processes }),
-  ...(rounds === undefined ? {} : { rounds }),
+/** Processes and rounds: what the plan says, or what the mode is. */
+export const countsFor = ({ processes, rounds }: SuitePlan, mode: Mode): { processes: number; rounds: number } => ({
+  processes: processes ?? defaults[mode].processes,
+  rounds: rounds ?? defaults[mode].rounds,
 });
 
 /** The plan's cells, and the one that is measured twice. */

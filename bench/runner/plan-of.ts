@@ -1,0 +1,66 @@
+/** How long the suites would take: what `--plan` prints, and what a test holds the budgets to. */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seededRandom } from '../random.ts';
+import type { Mode, PlanContext, RuntimeName, Suite } from '../suite.ts';
+import { countsFor, withNoise } from './run-suite.ts';
+
+export interface PlannedSuite {
+  readonly name: string;
+  readonly cells: number;
+  readonly processes: number;
+  readonly rounds: number;
+  /** Measuring and warming up alone. */
+  readonly measuringMs: number;
+  readonly budgetMs: number;
+}
+
+interface PlanOptions {
+  suites: readonly Suite[];
+  mode: Mode;
+  runtimes: readonly RuntimeName[];
+  seed: number;
+}
+
+export async function plannedSuites({ suites, mode, runtimes, seed }: PlanOptions): Promise<PlannedSuite[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'taskmesh-bench-'));
+  const planned: PlannedSuite[] = [];
+  try {
+    for (const suite of suites) {
+      const budgetMs = suite.budgetMs[mode];
+      const signal = new AbortController().signal;
+      const context: PlanContext = { mode, runtimes, folder, random: seededRandom(seed), signal, budgetMs };
+      const plan = await suite.plan(context);
+      await suite.close?.();
+      const cells = withNoise(plan);
+      const { processes, rounds } = countsFor(plan, mode);
+      const perProcess = cells.reduce((sum, cell) => sum + (cell.warmUpMs ?? cell.roundMs) + rounds * cell.roundMs, 0);
+      planned.push({
+        name: suite.name,
+        cells: cells.length,
+        processes,
+        rounds,
+        measuringMs: processes * perProcess,
+        budgetMs,
+      });
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return planned;
+}
+
+export async function planOf(options: PlanOptions): Promise<string> {
+  const planned = await plannedSuites(options);
+  const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
+  const whole = planned.reduce((sum, { budgetMs }) => sum + budgetMs, 0);
+  return [
+    ...planned.map(
+      ({ name, cells, processes, rounds, measuringMs, budgetMs }) =>
+        `${name.padEnd(10)} ${cells} cells, ${processes} × ${rounds} rounds, ${seconds(measuringMs)} of measuring within ${seconds(budgetMs)}`,
+    ),
+    `in all     ${seconds(whole)}`,
+  ].join('\n');
+}
