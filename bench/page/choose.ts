@@ -3,44 +3,32 @@
  * it speaks; where the figures show no difference it says so, and where they are missing it says nothing.
  */
 
-import type { Report, SuiteReport } from '../report-schema.ts';
+import type { CellReport, Report, SuiteReport } from '../report-schema.ts';
 import type { RatioEstimate } from '../suite.ts';
+import { type Crossover, crossoverOf, type LoadStep } from '../suites/bought-crossover.ts';
 import { number, withInterval } from './numbers.ts';
 import { cellsWhere, ratioIn, suiteOf } from './report-figures.ts';
+import { unexplainedIn } from './unexplained.ts';
+
+export interface Rule {
+  readonly text: string;
+  readonly because: string;
+}
 
 export interface Advice {
-  readonly rules: readonly { readonly text: string; readonly because: string }[];
+  readonly rules: readonly Rule[];
   readonly unexplained: readonly string[];
 }
 
-/** One step of rising load: worker ÷ inline, of the p99 of requests that do not touch P2P. */
-export interface LoadStep {
-  readonly load: number;
-  readonly ratio: RatioEstimate;
-}
+/** What one service with a busy mesh may move beside its requests, in MB/s: 25 tasks of 1 MB a second. */
+export const ordinaryMegabytes = 25;
 
-export type Crossover =
-  /** From this load on, and at every higher one that was measured, the worker has the better p99. */
-  | { readonly kind: 'at'; readonly load: number }
-  /** No load that was measured shows it. */
-  | { readonly kind: 'none'; readonly upTo: number }
-  /** Better at some load, and not at a higher one. */
-  | { readonly kind: 'unclear'; readonly loads: readonly number[] };
-
-/** The lowest load from which on every measured load shows the worker to be better. */
-export function crossoverOf(steps: readonly LoadStep[]): Crossover | undefined {
-  const rising = steps.toSorted((a, b) => a.load - b.load);
-  const last = rising.at(-1);
-  if (last === undefined) return undefined;
-  const better = rising.filter(({ ratio }) => ratio.verdict === 'less').map(({ load }) => load);
-  if (better.length === 0) return { kind: 'none', upTo: last.load };
-  const firstOfTail = rising.slice(rising.findLastIndex(({ ratio }) => ratio.verdict !== 'less') + 1)[0];
-  return firstOfTail === undefined ? { kind: 'unclear', loads: better } : { kind: 'at', load: firstOfTail.load };
-}
+/** What the forerunner's plan promised for a server without the hop, as shares of a call's time. It was never measured. */
+const promised = { least: 0.5, most: 0.8 } as const;
 
 /**
- * Inline by default where it is not slower at anything that was measured without load, and where no crossover was seen or the
- * load at which it was seen is beyond `ordinaryLoad`; the worker otherwise.
+ * `worker` where it is shown to be better for requests off P2P from an ordinary load on. Else `inline` where a call without load
+ * is shown to be quicker without the hop, and nothing that was measured speaks for the worker at an ordinary load. Else `either`.
  */
 export function defaultLayout(
   crossover: Crossover | undefined,
@@ -48,162 +36,170 @@ export function defaultLayout(
   ordinaryLoad: number,
 ): 'inline' | 'worker' | 'either' {
   if (crossover === undefined || hop === undefined) return 'either';
-  const isProtected = crossover.kind === 'at' && crossover.load <= ordinaryLoad;
-  if (isProtected) return 'worker';
-  if (hop.verdict === 'less' && crossover.kind !== 'unclear') return 'inline';
-  return 'either';
+  if (crossover.kind === 'from' && crossover.load <= ordinaryLoad) return 'worker';
+  return hop.verdict === 'less' && crossover.kind !== 'mixed' ? 'inline' : 'either';
 }
 
-/** What one service with a busy mesh may move beside its requests, in MB/s: 25 tasks of 1 MB a second. */
-const ordinaryMegabytes = 25;
-
-/** Labels of the suites that the rules read. */
-const names = { hop: 'hop', bought: 'bought', toolCall: 'tool-call', startUp: 'start-up' } as const;
-
-const runtimesIn = (suite: SuiteReport | undefined): string[] => [
-  ...new Set(
-    (suite?.cells ?? []).map(({ labels }) => String(labels.runtime)).filter((name) => /^(node|deno)$/.test(name)),
-  ),
-];
-
 export function adviceFrom(report: Report): Advice {
-  const rules: { text: string; because: string }[] = [];
-  const hop = suiteOf(report, names.hop);
-  const bought = suiteOf(report, names.bought);
-  const toolCall = suiteOf(report, names.toolCall);
-  const runtimes = [...new Set([...runtimesIn(hop), ...runtimesIn(bought), ...runtimesIn(toolCall)])];
-  for (const runtime of runtimes) {
-    const worth = toolCall === undefined ? undefined : removedHop(toolCall, runtime);
-    const bare = hop === undefined ? undefined : removedHop(hop, runtime);
+  const [hop, bought, toolCall, startUp] = ['hop', 'bought', 'tool-call', 'start-up'].map((name) =>
+    suiteOf(report, name),
+  );
+  const runtimes = [...new Set([hop, bought, toolCall, startUp].flatMap(runtimesIn))];
+  const rules = runtimes.flatMap((runtime): Rule[] => {
+    const worth = removedHops(toolCall, runtime);
+    const bare = removedHops(hop, runtime)[0]?.ratio;
     const crossover = bought === undefined ? undefined : crossoverOf(stepsOf(bought, runtime));
-    rules.push(...hopRule(runtime, bare, worth), ...crossoverRule(runtime, crossover));
-    if (crossover !== undefined)
-      rules.push(defaultRule(runtime, defaultLayout(crossover, worth ?? bare, ordinaryMegabytes)));
-  }
-  rules.push(...processRule(hop, runtimes));
+    const decisive = worth[0]?.ratio ?? bare;
+    return [
+      ...hopRule(runtime, decisive, bare),
+      ...promiseRule(runtime, worth),
+      ...crossoverRule(runtime, crossover),
+      ...defaultRule(runtime, crossover, decisive),
+      ...processRule(hop, runtime),
+      ...memoryRule(startUp, runtime),
+    ];
+  });
   return { rules, unexplained: unexplainedIn(report) };
 }
 
-/** inline ÷ worker of the suite's first cell with both, one call at a time. */
-function removedHop(suite: SuiteReport, runtime: string): RatioEstimate | undefined {
-  const [inline] = cellsWhere(suite, { runtime, layout: 'inline', in_flight: 1 });
-  if (inline === undefined) return undefined;
-  return ratioIn(suite, {
-    of: inline.labels,
-    to: { ...inline.labels, layout: 'worker' },
-    metric: 'latency',
-    figure: 'p50',
+const runtimesIn = (suite: SuiteReport | undefined): string[] =>
+  (suite?.cells ?? []).map(({ labels }) => String(labels.runtime)).filter((name) => name === 'node' || name === 'deno');
+
+interface RemovedHop {
+  readonly cell: CellReport;
+  /** inline ÷ worker, median latency. */
+  readonly ratio: RatioEstimate;
+}
+
+/** Of each cell, one call at a time, that was measured in both layouts. */
+function removedHops(suite: SuiteReport | undefined, runtime: string): RemovedHop[] {
+  if (suite === undefined) return [];
+  return cellsWhere(suite, { runtime, layout: 'inline', in_flight: 1 }).flatMap((cell) => {
+    const to = { ...cell.labels, layout: 'worker' };
+    const ratio = ratioIn(suite, { of: cell.labels, to, metric: 'latency', figure: 'p50' });
+    return ratio === undefined ? [] : [{ cell, ratio }];
   });
 }
 
-function hopRule(runtime: string, bare: RatioEstimate | undefined, worth: RatioEstimate | undefined) {
-  const parts = [
-    ...(worth === undefined ? [] : [`a whole tool call takes ${withInterval(worth)} of its time without the hop`]),
-    ...(bare === undefined ? [] : [`a call that does nothing takes ${withInterval(bare)} of it`]),
-  ];
-  const decisive = worth ?? bare;
+function hopRule(runtime: string, decisive: RatioEstimate | undefined, bare: RatioEstimate | undefined): Rule[] {
   if (decisive === undefined) return [];
   const text =
     decisive.verdict === 'less'
       ? `On ${runtime}, choose inline when the P2P calls themselves matter most and traffic is light.`
-      : `On ${runtime}, the hop to the worker does not show in a call without load: choose by what load does.`;
-  return [{ text, because: `One at a time, inline ÷ worker: ${parts.join('; ')}.` }];
+      : `On ${runtime}, choose by what load does: the hop to the worker does not show in a call without load.`;
+  const whole = decisive === bare ? [] : [`a submit takes ${withInterval(decisive)} of its time without the hop`];
+  const nothing = bare === undefined ? [] : [`a call that does nothing ${withInterval(bare)}`];
+  return [{ text, because: `One at a time, inline ÷ worker: ${[...whole, ...nothing].join('; ')}.` }];
 }
 
-function crossoverRule(runtime: string, crossover: Crossover | undefined) {
-  if (crossover === undefined) return [];
-  const loads = (values: readonly number[]): string => values.map(number).join(', ');
-  switch (crossover.kind) {
-    case 'at':
+/** Whether a tool call gets as much quicker without the hop as was once promised. */
+function promiseRule(runtime: string, worth: readonly RemovedHop[]): Rule[] {
+  if (worth.length === 0) return [];
+  const percent = (share: number): string => `${Math.round(share * 100)} %`;
+  const kept = worth.filter(({ ratio }) => ratio.verdict === 'less' && 1 - ratio.low >= promised.least);
+  const each = worth.map(({ cell, ratio }) => {
+    const interval = `${percent(1 - ratio.high)} to ${percent(1 - ratio.low)}`;
+    return `${cell.labels.what ?? cell.id}: ${ratio.verdict === 'same' ? `no difference seen (${interval})` : `${percent(1 - ratio.value)} (${interval})`}`;
+  });
+  const range = `${percent(promised.least)} to ${percent(promised.most)}`;
+  return [
+    {
+      text: `On ${runtime}, ${kept.length === 0 ? 'none' : `${kept.length}`} of ${worth.length} operations may be ${range} quicker without the hop, as the forerunner promised without measuring.`,
+      because: `Time saved of a call, one at a time: ${each.join('; ')}.`,
+    },
+  ];
+}
+
+function crossoverRule(runtime: string, crossover: Crossover | undefined): Rule[] {
+  switch (crossover?.kind) {
+    case undefined:
+      return [];
+    case 'from':
       return [
         {
-          text: `On ${runtime}, choose the worker from ${number(crossover.load)} MB/s of P2P traffic on.`,
-          because: 'From there on, at every load that was measured, requests off P2P have the better p99 with it.',
+          text: `On ${runtime}, choose the worker from ${number(crossover.load)} MB/s of P2P traffic on${crossover.lowest ? ', the least that was measured' : ''}.`,
+          because: `There the p99 of requests off P2P in the shared loop is ${withInterval(crossover.ratio)} times that beside a worker, and at no higher load it is shown to be the other way.`,
         },
       ];
-    case 'none':
+    case 'never':
       return [
         {
-          text: `On ${runtime}, no P2P traffic up to ${number(crossover.upTo)} MB/s gave the worker the better p99.`,
-          because: 'No measured load showed a difference in its favour for requests off P2P.',
+          text: `On ${runtime}, no P2P traffic that was measured speaks for the worker.`,
+          because: 'At no load its p99 of requests off P2P is shown to be better, and at some it is shown to be worse.',
         },
       ];
-    case 'unclear':
+    case 'mixed':
       return [
         {
-          text: `On ${runtime}, the worker was better at ${loads(crossover.loads)} MB/s and not at a higher load.`,
-          because: 'So there is no crossover that these figures show.',
+          text: `On ${runtime}, there is no load from which on the worker is better.`,
+          because: 'It is shown to be better at some loads and worse at higher ones.',
+        },
+      ];
+    case 'not_shown':
+      return [
+        {
+          text: `On ${runtime}, P2P traffic does not decide it.`,
+          because: 'At no measured load a difference was seen in the p99 of requests off P2P.',
         },
       ];
   }
 }
 
-function defaultRule(runtime: string, layout: ReturnType<typeof defaultLayout>) {
-  const because = {
-    inline: 'It is quicker where nothing else happens, and ordinary load does not take that away.',
-    worker: `It has the better p99 already at an ordinary load (up to ${ordinaryMegabytes} MB/s).`,
-    either: 'These figures do not decide it.',
-  }[layout];
-  const text =
-    layout === 'either'
-      ? `On ${runtime}, keep the default that there is.`
-      : `On ${runtime}, ${layout} is the better default by these figures.`;
-  return { text, because };
+function defaultRule(runtime: string, crossover: Crossover | undefined, hop: RatioEstimate | undefined): Rule[] {
+  if (crossover === undefined || hop === undefined) return [];
+  switch (defaultLayout(crossover, hop, ordinaryMegabytes)) {
+    case 'inline':
+      return [
+        {
+          text: `On ${runtime}, inline is the better default by these figures.`,
+          because: `It is quicker without load, and up to ${ordinaryMegabytes} MB/s nothing shows the worker to be better.`,
+        },
+      ];
+    case 'worker':
+      return [
+        {
+          text: `On ${runtime}, worker is the better default by these figures.`,
+          because: `It has the better p99 of requests off P2P already at an ordinary load (up to ${ordinaryMegabytes} MB/s).`,
+        },
+      ];
+    case 'either':
+      return [{ text: `On ${runtime}, keep the default that there is.`, because: 'These figures do not decide it.' }];
+  }
 }
 
-function processRule(hop: SuiteReport | undefined, runtimes: readonly string[]) {
+function processRule(hop: SuiteReport | undefined, runtime: string): Rule[] {
   if (hop === undefined) return [];
-  return runtimes.flatMap((runtime) => {
-    const [worker] = cellsWhere(hop, { runtime, layout: 'worker', in_flight: 1 });
-    if (worker === undefined) return [];
-    const ratio = ratioIn(hop, {
-      of: { ...worker.labels, layout: 'process-unix' },
-      to: worker.labels,
-      metric: 'latency',
-      figure: 'p50',
-    });
-    if (ratio === undefined) return [];
-    return [
-      {
-        text: `On ${runtime}, choose process when server and node are to be restarted or limited each by itself.`,
-        because: `That is not a matter of speed; a call to it takes ${withInterval(ratio)} times as long as one to the worker${ratio.verdict === 'same' ? ' (no difference seen)' : ''}.`,
-      },
-    ];
-  });
+  const [worker] = cellsWhere(hop, { runtime, layout: 'worker', in_flight: 1, payload_bytes: 100, load: 'idle' });
+  if (worker === undefined) return [];
+  const of = { ...worker.labels, layout: 'process-unix' };
+  const ratio = ratioIn(hop, { of, to: worker.labels, metric: 'latency', figure: 'p50' });
+  if (ratio === undefined) return [];
+  return [
+    {
+      text: `On ${runtime}, choose process when server and node are to be restarted or limited each by itself.`,
+      because: `That is not a matter of speed; its hop takes ${withInterval(ratio)} times as long as the worker's${ratio.verdict === 'same' ? ' (no difference seen)' : ''}.`,
+    },
+  ];
 }
 
-/** What the suites could not explain, targets that were missed, and noise that is no noise. */
-function unexplainedIn(report: Report): string[] {
-  return report.suites.flatMap((suite) => [
-    ...suite.findings.filter(({ kind }) => kind === 'unexplained').map(({ text }) => text),
-    ...suite.comparisons.flatMap(({ title, pairs }) =>
-      pairs
-        .filter(({ outcome }) => outcome === 'missed')
-        .map(
-          ({ label, ratio }) =>
-            `${title}; ${label}: ${ratio === null ? '–' : withInterval(ratio)}. The target was missed.`,
-        ),
-    ),
-    ...suite.noise
-      .filter(({ ratio }) => ratio !== null && ratio.verdict !== 'same')
-      .map(
-        ({ cell, metric, figure, ratio }) =>
-          `${suite.title}: ${cell} differs from itself in ${metric} ${figure} (${ratio === null ? '–' : withInterval(ratio)}). Differences of that size mean nothing in this suite.`,
-      ),
-  ]);
+function memoryRule(startUp: SuiteReport | undefined, runtime: string): Rule[] {
+  if (startUp === undefined) return [];
+  const sides = { of: { runtime, layout: 'worker' }, to: { runtime, layout: 'inline' } };
+  const ratio = ratioIn(startUp, { ...sides, metric: 'memory', figure: 'value' });
+  if (ratio?.verdict !== 'more') return [];
+  return [
+    {
+      text: `On ${runtime}, choose inline where memory is scarce.`,
+      because: `A service that nobody has asked anything takes ${withInterval(ratio)} times as much with a worker.`,
+    },
+  ];
 }
 
-/** worker ÷ inline of the p99 of requests off P2P, per load in MB/s. */
-function stepsOf(suite: SuiteReport, runtime: string): LoadStep[] {
-  return cellsWhere(suite, { runtime, layout: 'inline' }).flatMap((cell) => {
-    const load = cell.labels.megabytes_per_second;
-    if (typeof load !== 'number') return [];
-    const ratio = ratioIn(suite, {
-      of: { ...cell.labels, layout: 'worker' },
-      to: cell.labels,
-      metric: 'off',
-      figure: 'p99',
-    });
-    return ratio === undefined ? [] : [{ load, ratio }];
+/** inline ÷ worker of the p99 of requests off P2P, per load in MB/s. */
+const stepsOf = (suite: SuiteReport, runtime: string): LoadStep[] =>
+  cellsWhere(suite, { runtime, layout: 'inline', load: 'bulk' }).flatMap(({ labels }) => {
+    const to = { ...labels, layout: 'worker' };
+    return typeof labels.amount === 'number'
+      ? [{ load: labels.amount, ratio: ratioIn(suite, { of: labels, to, metric: 'off', figure: 'p99' }) }]
+      : [];
   });
-}

@@ -131,7 +131,12 @@ const whole = (plot: PlotReport, points: Point[], layer: object[], size: object)
     config,
     ...(plot.panel === undefined
       ? { layer, ...size }
-      : { facet: { column: { field: 'panel', type: 'nominal', title: null } }, spec: { layer, ...size } }),
+      : {
+          facet: {
+            column: { field: 'panel', type: 'nominal', title: null, sort: distinct(points.map(({ panel }) => panel)) },
+          },
+          spec: { layer, ...size },
+        }),
   }) as TopLevelSpec;
 
 /** One line per x, with its interval and its figure; the floor is a dashed rule through all of them. */
