@@ -16,12 +16,12 @@ export interface CallOptions {
   onProgress?: (progress: TaskProgress) => void;
 }
 
-/** How far a task is; sent while somebody waits for it. */
+/** How far a task is, sent while somebody waits for it; or how far the tool is that is called, and then without a task id. */
 export interface TaskProgress {
   task_id: string;
   status: TaskStatus;
   attempt: number;
-  /** What the worker last reported, or null. */
+  /** What the worker or the tool last reported, or null. */
   progress: unknown;
 }
 

@@ -14,6 +14,19 @@ const maxAmount = 1e12;
 /** The step to the next number when the worker reported none that is higher. */
 const leastStep = 0.001;
 
+/** How far a call of a tool is. */
+interface ToolAmount {
+  done: number;
+  of?: number | undefined;
+  message?: string | undefined;
+}
+
+/** The progress of a tool that is called, not of a task: it has no task id, and its note is `{done, of?, message?}`. */
+export function toolProgress({ done, of, message }: ToolAmount): TaskProgress {
+  const note = { done, ...(of === undefined ? {} : { of }), ...(message === undefined ? {} : { message }) };
+  return { task_id: '', status: 'running', attempt: 1, progress: note };
+}
+
 /** The parameters of a `notifications/progress`, but for the token, which is the carrier's. */
 export interface ProgressParams extends Record<string, unknown> {
   progress: number;
@@ -43,6 +56,19 @@ export function progressOf(params: { _meta?: Record<string, unknown> }): TaskPro
   return typeof progress === 'object' && progress !== null ? (progress as TaskProgress) : undefined;
 }
 
+/** The same for a notification of any MCP server: one that carries none of ours is of a tool. */
+export function anyProgressOf(params: Record<string, unknown> & { _meta?: Record<string, unknown> }): TaskProgress {
+  const { progress, total, message } = params;
+  return (
+    progressOf(params) ??
+    toolProgress({
+      done: typeof progress === 'number' ? progress : 0,
+      ...(typeof total === 'number' ? { of: total } : {}),
+      ...(typeof message === 'string' ? { message } : {}),
+    })
+  );
+}
+
 /** The amounts in what a worker reported: a number, or `{done, of}`. */
 function amountOf(note: unknown): { done?: number; total?: number } {
   if (typeof note === 'number') return { done: note };
@@ -51,7 +77,8 @@ function amountOf(note: unknown): { done?: number; total?: number } {
   return { ...(typeof done === 'number' ? { done } : {}), ...(typeof of === 'number' ? { total: of } : {}) };
 }
 
-function describe({ status, attempt, progress }: TaskProgress): string {
+function describe({ task_id, status, attempt, progress }: TaskProgress): string {
+  if (task_id === '') return String((progress as ToolAmount | null)?.message ?? status).slice(0, maxNoteChars);
   const head = attempt > 1 ? `${status}, attempt ${attempt}` : status;
   if (progress === null || progress === undefined) return head;
   const note = typeof progress === 'string' ? progress : JSON.stringify(progress);

@@ -18,7 +18,11 @@ export const carriageProtocol = '/mcp+p2p/1.0.0';
 export const mcpRevision = '2026-07-28';
 
 export const protocolVersionKey = 'io.modelcontextprotocol/protocolVersion';
+export const serverInfoKey = 'io.modelcontextprotocol/serverInfo';
 export const clientCapabilitiesKey = 'io.modelcontextprotocol/clientCapabilities';
+
+/** Key in `_meta`: the caller reads `structuredContent` alone, so that the same data need not be sent once more as text. */
+export const structuredOnlyKey = 'taskmesh/structuredOnly';
 
 /** JSON-RPC error code of a broken frame. */
 const brokenFrameCode = -32003;

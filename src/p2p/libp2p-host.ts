@@ -1,29 +1,51 @@
 /**
- * Builds the libp2p host: TCP and WebSockets, Noise only, Yamux, identify, ping, mDNS, and the private network when there is a
- * mesh key. Used by the node's start only.
+ * Builds the libp2p host: TCP, WebSockets and relayed connections, Noise only, Yamux, identify, ping, mDNS, DCUtR, AutoNAT, the
+ * mesh's DHT, and the private network when there is a mesh key. Used by the node's start only.
  */
 
 import { noise } from '@chainsafe/libp2p-noise';
+import { autoNAT } from '@libp2p/autonat';
+import { type CircuitRelayService, circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { type Identify, identify } from '@libp2p/identify';
-import type { ConnectionEncrypter, Libp2p, PeerId, PeerInfo, PrivateKey, StreamMuxerFactory } from '@libp2p/interface';
+import type {
+  ConnectionEncrypter,
+  ConnectionGater,
+  Libp2p,
+  PeerId,
+  PeerInfo,
+  PrivateKey,
+  StreamMuxerFactory,
+} from '@libp2p/interface';
+import type { KadDHT } from '@libp2p/kad-dht';
 import { mdns } from '@libp2p/mdns';
 import { type Ping, ping } from '@libp2p/ping';
 import { preSharedKey } from '@libp2p/pnet';
 import { tcp } from '@libp2p/tcp';
-import { webSockets } from '@libp2p/websockets';
 import { yamux } from '@libp2p/yamux';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { version } from '../mesh/build.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
+import { dhtService } from './discovery/mesh-dht.ts';
 import { fairReads } from './fair-reads.ts';
 import { libp2pLogger } from './libp2p-logger.ts';
 import { withoutLockChannel } from './lock-channel.ts';
 import { meshName } from './mesh-key.ts';
 import { isLoopback } from './reach/addresses.ts';
+import { gentleDcutr } from './reach/gentle-dcutr.ts';
+import { type HostParts, hostParts } from './reach/host-parts.ts';
+import { quickWebSockets } from './reach/quick-web-sockets.ts';
 
-export type Host = Libp2p<{ identify: Identify; ping: Ping }>;
+export type Host = Libp2p<{
+  identify: Identify;
+  ping: Ping;
+  parts: HostParts;
+  /** There when the node takes part in the DHT. */
+  dht: KadDHT | undefined;
+  /** There when the node serves as a relay. */
+  relay: CircuitRelayService | undefined;
+}>;
 
 export interface HostOptions {
   privateKey: PrivateKey;
@@ -31,6 +53,14 @@ export interface HostOptions {
   meshKey: Uint8Array | undefined;
   mdns: boolean;
   limits: Limits;
+  /** Addresses to be told to others besides those that are listened on. */
+  announce?: readonly Multiaddr[];
+  /** Whether to take part in the mesh's DHT. Default: false. */
+  dht?: boolean;
+  /** Whether to carry connections between others. Default: false. */
+  relay?: boolean;
+  /** Says whose connections are taken. Default: everybody's. */
+  gater?: ConnectionGater;
   /** A node of the same mesh answered on the local network. */
   onFoundByMdns(peer: PeerInfo): void;
   /** In place of Noise; only benchmarks have one, to find out what Noise costs. */
@@ -57,8 +87,8 @@ export async function buildHost(options: HostOptions): Promise<Host> {
     start: false,
     privateKey: options.privateKey,
     nodeInfo: { name: 'taskmesh', version },
-    addresses: { listen: options.listen.map(String) },
-    transports: [tcp(), webSockets()],
+    addresses: { listen: options.listen.map(String), appendAnnounce: (options.announce ?? []).map(String) },
+    transports: [tcp(), quickWebSockets(), circuitRelayTransport()],
     connectionEncrypters: [options.encrypter ?? fairReads(noise())],
     streamMuxers: [
       yamux({
@@ -74,9 +104,10 @@ export async function buildHost(options: HostOptions): Promise<Host> {
         // Deno's checker sees two copies of one dependency's types here, which only differ in where they lie.
       }) as unknown as () => StreamMuxerFactory,
     ],
+    ...(options.gater ? { connectionGater: options.gater } : {}),
     ...(meshKey ? { connectionProtector: preSharedKey({ psk: meshKey }) } : {}),
     peerDiscovery: options.mdns ? [mdnsFor(meshKey, options.onFoundByMdns)] : [],
-    services: { identify: identify(), ping: ping({ timeout: stepMs }) },
+    services: servicesOf(options, stepMs),
     logger: libp2pLogger(),
     connectionManager: {
       maxConnections: limits.maxConnections,
@@ -94,8 +125,35 @@ export async function buildHost(options: HostOptions): Promise<Host> {
     },
   });
   await withoutLockChannel(() => host.peerStore.has(host.peerId));
-  return host;
+  // The optional services are there or undefined; libp2p's type knows neither.
+  return host as unknown as Host;
 }
+
+/** What runs on top of the connections. */
+function servicesOf({ listen, announce = [], dht, relay, limits }: HostOptions, stepMs: number) {
+  const beyondLoopback = announce.length > 0 || listen.some((address) => !isLoopback(address));
+  return {
+    identify: identify(),
+    ping: ping({ timeout: stepMs }),
+    parts: hostParts,
+    dcutr: gentleDcutr(),
+    // What only this machine can reach needs nobody to try it.
+    ...(beyondLoopback ? { autonat: autoNAT({ timeout: stepMs }) } : {}),
+    ...(dht ? { dht: dhtService() } : {}),
+    // The mesh's own peers: they are carried without the limits of time and bytes that strangers get. A place lasts an hour
+    // and is renewed by whoever has it.
+    ...(relay
+      ? {
+          relay: circuitRelayServer({
+            reservations: { maxReservations: limits.maxRelayReservations, applyDefaultLimit: false, reservationTtl },
+          }),
+        }
+      : {}),
+  };
+}
+
+/** How long a place at this relay lasts, in milliseconds. */
+const reservationTtl = 3_600_000;
 
 /**
  * mDNS under a name made from the mesh key, so that nodes of different meshes do not hear of each other.

@@ -13,6 +13,7 @@ import type { CallContext, Queue } from '../queue/queue.ts';
 import type { Network } from './reach/network.ts';
 import type { StatusReport } from './status.ts';
 import type { ToolRegistry } from './tools.ts';
+import type { Permit } from './trust/permits.ts';
 
 const log = getLogger(['taskmesh', 'p2p']);
 
@@ -46,13 +47,18 @@ export class LocalOperations {
     return this.#table[name](input, context);
   }
 
-  /** The operations in the name of one caller: leases belong to it. Has no events. */
-  inTheNameOf(caller: string): UncheckedMesh {
+  /** The operations in the name of one peer: leases belong to it, and it may do what its permit allows. Has no events. */
+  inTheNameOf(caller: string, permit: Permit): UncheckedMesh {
     return {
-      call: async (name, input, options = {}) => {
+      call: async (name, input, { signal, onProgress } = {}) => {
         try {
-          return await this.call(name, input, { caller, signal: options.signal, onProgress: options.onProgress });
+          const { input: allowed, mustBe } = permit.allow(name, input);
+          const output = await permit.run(name, input, signal, (stop) =>
+            this.call(name, allowed, { caller, mustBe, signal: stop, onProgress }),
+          );
+          return permit.shown(name, output);
         } catch (error) {
+          if (error instanceof MeshError) permit.refused(error);
           // The peer is told no more than that something failed; why is for this node's operator.
           if (!(error instanceof MeshError))
             log.error('{name} failed for peer {caller}: {error}', { name, caller, error });
@@ -97,9 +103,9 @@ export class LocalOperations {
       peers: (input) => network.peers(input),
       discover: (input, { signal }) => network.discover(input, signal),
       connect: (input, { signal }) => network.connect(input, signal),
-      call_tool: async ({ tool_name, args, timeout_s }, { signal }) => ({
+      call_tool: async ({ tool_name, args, timeout_s }, { signal, onProgress }) => ({
         tool: tool_name,
-        result: await tools.call(tool_name, { args, timeoutMs: timeout_s * 1000, signal }),
+        result: await tools.call(tool_name, { args, timeoutMs: timeout_s * 1000, signal, onProgress }),
       }),
       cache_get: async (input) => cache.get(input),
       cache_set: async (input) => cache.set(input),

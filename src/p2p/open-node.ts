@@ -4,6 +4,7 @@
  */
 
 import { join } from 'node:path';
+import type { Connection, Stream } from '@libp2p/interface';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { getLogger } from '@logtape/logtape';
 import { openCache } from '../cache/cache.ts';
@@ -20,31 +21,25 @@ import { readMeshKey } from '../trust/mesh-key.ts';
 import { closeFolder } from '../trust/private-file.ts';
 import { CallRouter } from './call-router.ts';
 import { carriageProtocol } from './carriage.ts';
-import { announcementOf, removeAnnouncement, writeAnnouncement } from './discovery/announce-file.ts';
-import { attempt, configuredPlaces, type Place } from './discovery/discovery.ts';
-import { PeerBook } from './discovery/peer-book.ts';
 import { buildHost, refuseStrangers, startHost } from './libp2p-host.ts';
 import { LocalOperations } from './local-operations.ts';
+import { meshName } from './mesh-key.ts';
+import { type OpenNetwork, openNetwork } from './open-network.ts';
 import type { NodeOptions } from './options.ts';
 import { PeerClient } from './peer-client.ts';
 import { PeerHandlers } from './peer-handlers.ts';
-import { parseListenAddress } from './reach/addresses.ts';
-import { openCarriage } from './reach/dialer.ts';
-import { connectTo, Network } from './reach/network.ts';
+import { pythonFor } from './python/open-python.ts';
+import { parseAnnouncedAddress, parseListenAddress } from './reach/addresses.ts';
 import { PeerLinks } from './reach/peer-links.ts';
-import { PeerWatch } from './reach/peer-watch.ts';
-import { Keeper } from './reach/reconnect.ts';
 import { StatusReport } from './status.ts';
 import { loadTools } from './tools.ts';
+import { Trust } from './trust/trust.ts';
 import { withDeadline } from './with-deadline.ts';
 
 const log = getLogger(['taskmesh', 'p2p']);
 
 /** How long libp2p may take to say goodbye to its peers, in milliseconds. */
 const goodbyeMs = 1_500;
-
-/** Failures after which a peer found by mDNS is not dialled again until mDNS tells of it again. */
-const mdnsFailures = 5;
 
 export interface OpenNodeOptions {
   options: NodeOptions;
@@ -64,7 +59,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const file = (name: string): string => join(options.dataFolder, name);
   const listen = options.listen.map(parseListenAddress);
-  const places = configuredPlaces(options.bootstrap);
+  const announce = (options.announce ?? []).map(parseAnnouncedAddress);
 
   await using opened = new AsyncDisposableStack();
   opened.use(lockDataFolder(options.dataFolder));
@@ -75,6 +70,10 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
   const peerId = peerIdFromPrivateKey(privateKey).toString();
   const tools = await loadTools(options.toolsModule, clock, limits);
 
+  const trust = opened.use(
+    new Trust({ options, peerId, privateKey, hasMeshKey: meshKey !== undefined, clock, limits }),
+  );
+  await trust.open();
   const queue = opened.use(
     await openQueue({
       path: file('queue.sqlite'),
@@ -87,72 +86,83 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
   const cache = opened.use(await openCache({ path: file('cache.sqlite'), limits, clock }));
   await queue.start();
 
-  const book = new PeerBook();
   const host = await buildHost({
     privateKey,
     listen,
     meshKey,
     mdns: options.mdns,
+    announce,
+    dht: options.dht ?? meshKey !== undefined,
+    relay: options.relay ?? false,
     limits,
-    onFoundByMdns: ({ id, multiaddrs }) => {
-      const found = { peerId: id.toString(), addresses: multiaddrs };
-      const place: Place = { key: found.peerId, method: 'mdns', resolve: async () => found };
-      if (found.peerId !== peerId) keeper.keep(place, { forgetAfter: mdnsFailures });
-    },
+    gater: trust.gater,
+    onFoundByMdns: ({ id, multiaddrs }) => net.finder.hear('mdns', { peerId: id.toString(), addresses: multiaddrs }),
   });
-  const keeper = new Keeper({
+  const net: OpenNetwork = await openNetwork({
+    host,
+    privateKey,
+    meshName: meshName(meshKey),
+    bootstrap: options.bootstrap,
+    relays: options.relays ?? [],
+    mdns: options.mdns,
+    announceFile: options.announceFile ?? file('announce.json'),
+    memoryFile: file('peers.json'),
+    limits,
     clock,
     random,
-    isConnected: (id) => watch.isConnected(id),
-    attempt: (place, signal) =>
-      attempt(place, {
-        ownPeerId: peerId,
-        clock,
-        book,
-        deadlineMs: limits.dialDeadlineMs,
-        signal,
-        dial: (peer, stop) => connectTo(host, peer, stop),
-      }),
+    emit,
+    serves: (id) => trust.serves(id),
+    greeted: (connection) => trust.greeted(connection),
+    onLost: (id) => handlers.forget(id),
+    retire: (id, streams) => links.retire(id, streams),
   });
-  const network = new Network({ host, book, keeper, clock, mdns: options.mdns });
-  const status = new StatusReport({ host, queue, cache, tools, layout: options.layout, limits, clock });
+  const { network, watch, reachability } = net;
+  const status = new StatusReport({ host, reachability, queue, cache, tools, layout: options.layout, limits, clock });
   const operations = new LocalOperations({ peerId, queue, cache, tools, network, status });
-  const handlers = new PeerHandlers((caller) => checked(operations.inTheNameOf(caller), limits), limits, clock);
+  const handlers = new PeerHandlers({
+    permits: trust.permits,
+    serverFor: (caller, permit) => ({
+      mesh: checked(operations.inTheNameOf(caller, permit), limits),
+      offered: tools.offered,
+    }),
+    onAbuse: (id, error) => trust.onAbuse(id, error),
+  });
   const links = new PeerLinks({
     localPeerId: peerId,
     clock,
     limits,
-    openStream: (id, addresses, signal) => openCarriage(host, id, addresses, signal),
+    openStream: (id, addresses, signal) => net.dialer.openCarriage(id, addresses, signal),
     handlerFor: (id) => handlers.handlerFor(id),
   });
-  const watch = new PeerWatch({
-    host,
-    book,
-    emit,
-    onLost(id) {
-      handlers.forget(id);
-      keeper.lost(id);
-    },
+  const python = await pythonFor(options, { operations, peerId, privateKey, clock, limits });
+  if (python !== undefined) opened.use(python);
+  const router = new CallRouter({
+    ...{ peerId, operations, watch, clock, limits },
+    client: new PeerClient(links),
+    python: python?.client,
   });
-  const router = new CallRouter({ peerId, operations, client: new PeerClient(links), watch, clock, limits });
 
   opened.defer(() => stopHost(host, clock));
-  opened.use(watch);
+  opened.defer(() => net.close());
   opened.defer(() => links.close());
-  await host.handle(carriageProtocol, (stream, { remotePeer }) => links.accept(remotePeer.toString(), stream), {
+  await trust.attach({
+    host,
+    endLinks: (id, error) => links.end(id, error),
+    keepPlace: (id, addresses) => net.keepPlace(id, addresses),
+    onServed: (id) => watch.served(id),
+  });
+  const accept = (stream: Stream, connection: Connection): void => {
+    if (trust.admits(stream, connection)) links.accept(connection.remotePeer.toString(), stream);
+  };
+  await host.handle(carriageProtocol, accept, {
     maxInboundStreams: limits.maxStreamsPerPeer,
     maxOutboundStreams: limits.maxStreamsPerPeer,
+    runOnLimitedConnection: true,
   });
   await startHost(host, listen);
+  await net.start();
+  trust.seek();
   const addresses = (): string[] => host.getMultiaddrs().map(String);
-  const announceFile = options.announceFile ?? file('announce.json');
-  const announced = announcementOf(peerId, addresses());
-  if (announced !== undefined) {
-    opened.defer(() => removeAnnouncement(announceFile, peerId));
-    await writeAnnouncement(announceFile, announced);
-  }
-  opened.defer(() => keeper.stop());
-  for (const place of places) keeper.keep(place);
   log.debug('Node {peerId} listens on {addresses}', { peerId, addresses: addresses() });
 
   const open = opened.move();

@@ -8,7 +8,7 @@ import { MeshError } from '../mesh/errors.ts';
 import type { TaskProgress } from '../mesh/mesh.ts';
 import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../mesh/operations.ts';
 import { progressOf } from '../mesh/progress.ts';
-import { clientCapabilitiesKey, mcpRevision, protocolVersionKey } from './carriage.ts';
+import { clientCapabilitiesKey, mcpRevision, protocolVersionKey, structuredOnlyKey } from './carriage.ts';
 import type { PeerLinks } from './reach/peer-links.ts';
 
 export interface Peer {
@@ -25,7 +25,7 @@ export interface PeerCallOptions<Name extends OperationName> {
   onLate?: ((output: OperationOutput<Name>) => void) | undefined;
 }
 
-const envelope = { [protocolVersionKey]: mcpRevision, [clientCapabilitiesKey]: {} };
+const envelope = { [protocolVersionKey]: mcpRevision, [clientCapabilitiesKey]: {}, [structuredOnlyKey]: true };
 
 export class PeerClient {
   readonly #links: PeerLinks;

@@ -7,10 +7,12 @@ import type { Limits } from '../mesh/limits.ts';
 import type { CheckedInput, OperationOutput } from '../mesh/operations.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Host } from './libp2p-host.ts';
+import type { Reachability } from './reach/reachability.ts';
 import type { ToolRegistry } from './tools.ts';
 
 export interface StatusParts {
   host: Host;
+  reachability: Reachability;
   queue: Queue;
   cache: Cache;
   tools: ToolRegistry;
@@ -29,7 +31,7 @@ export class StatusReport {
   }
 
   async status({ detail }: CheckedInput<'status'>): Promise<OperationOutput<'status'>> {
-    const { host, queue, cache, tools, layout, limits, clock } = this.#parts;
+    const { host, reachability, queue, cache, tools, layout, limits, clock } = this.#parts;
     const { counts, taskTypes, waiters, storedBytes } = await queue.stats();
     const report: OperationOutput<'status'> = {
       peer_id: host.peerId.toString(),
@@ -39,6 +41,7 @@ export class StatusReport {
       addresses: host.getMultiaddrs().map(String),
       uptime_s: (clock.monotonicMs() - this.#startedMs) / 1000,
       connected_peers: host.getPeers().length,
+      reachability: reachability.view(),
       queue: counts,
       capabilities: { task_types: taskTypes, tools: [...tools.names] },
     };

@@ -15,7 +15,7 @@ import type { Channel, ChannelEvents } from '../rpc/channel.ts';
 import { FrameInbox } from '../rpc/frame-inbox.ts';
 import { BrokenFrameError, type EncodedMessage, encodeFrames } from '../rpc/frames.ts';
 import { kindOf, type RpcId, type RpcMessage } from '../rpc/message.ts';
-import { Outbox } from '../rpc/outbox.ts';
+import { Outbox, requestsOf } from '../rpc/outbox.ts';
 import { inBulkTurn } from './bulk-turns.ts';
 import { brokenFrameMessage } from './carriage.ts';
 
@@ -116,7 +116,7 @@ export class StreamChannel implements Channel {
     const bytes = encodeFrames(batch);
     const more = bytes.byteLength > sliceBytes;
     this.#unwritten = more ? bytes.subarray(sliceBytes) : undefined;
-    const taken = this.#send(more ? bytes.subarray(0, sliceBytes) : bytes);
+    const taken = this.#send(more ? bytes.subarray(0, sliceBytes) : bytes, batch);
     this.#whenTaken(taken, more, done);
   }
 
@@ -135,13 +135,13 @@ export class StreamChannel implements Channel {
     else done();
   }
 
-  /** False when the stream wants a pause. */
-  #send(bytes: Uint8Array): boolean {
+  /** False when the stream wants a pause. `whole`: the messages of which this is the beginning. */
+  #send(bytes: Uint8Array, whole: readonly EncodedMessage[] = []): boolean {
     try {
       return this.#stream.send(bytes);
     } catch (error) {
       this.#stream.abort(error as Error);
-      this.#end(error as Error);
+      this.#end(error as Error, requestsOf(whole));
       return true;
     }
   }
@@ -175,11 +175,12 @@ export class StreamChannel implements Channel {
     });
   }
 
-  #end(cause?: Error): void {
+  #end(cause?: Error, unsent: ReadonlySet<RpcId> = new Set()): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#inbox.close();
+    const waiting = this.#outbox.unsent();
     this.#outbox.clear();
-    this.#events?.closed(cause);
+    this.#events?.closed(cause, waiting.union(unsent));
   }
 }

@@ -3,13 +3,16 @@
  * in memory. An endpoint is its only user.
  */
 
-import type { RpcMessage } from './message.ts';
+import type { RpcId, RpcMessage } from './message.ts';
 
 export interface ChannelEvents {
   /** One message as it came; its shape is not checked yet. */
   message(message: unknown): void;
-  /** Nothing more will come or go. Called once; `cause` when it was not asked for. */
-  closed(cause?: Error): void;
+  /**
+   * Nothing more will come or go. Called once; `cause` when it was not asked for. `unsent`: requests of which not a byte has
+   * left, where the way across can tell.
+   */
+  closed(cause?: Error, unsent?: ReadonlySet<RpcId>): void;
 }
 
 export interface Channel {

@@ -33,6 +33,8 @@ export type Handler = (method: string, params: RpcParams, call: IncomingCall) =>
 export interface EndpointOptions {
   handle: Handler;
   onNotification?(method: string, params: RpcParams): void;
+  /** Nothing is in flight any more, in either direction. */
+  onIdle?(): void;
   /** The channel ended; all requests in flight were failed before. */
   onClosed?(cause?: Error): void;
   /** Something came that is no message; the default is to close. */
@@ -40,8 +42,8 @@ export interface EndpointOptions {
   clock: Clock;
   maxInFlight: number;
   maxBufferedBytes: number;
-  /** The error for requests in flight when the channel ends. */
-  closedError(cause?: Error): MeshError;
+  /** The error for requests in flight when the channel ends. `unsent`: it is known that not a byte of this one has left. */
+  closedError(cause?: Error, unsent?: boolean): MeshError;
 }
 
 /** How long a result that nobody waits for any more is listened for, so that it can be undone. */
@@ -63,6 +65,8 @@ export class Endpoint {
   readonly #incoming = new Map<RpcId, IncomingCall>();
   #nextId = 1;
   #closed = false;
+  /** What the far side said about the whole channel, before it ends it. */
+  #lastWord: MeshError | undefined;
 
   constructor(channel: Channel, options: EndpointOptions) {
     this.#channel = channel;
@@ -70,14 +74,17 @@ export class Endpoint {
     this.#deadlines = new Deadlines(options.clock);
     this.#owner = {
       deadlines: this.#deadlines,
-      ended: ({ id }) => this.#pending.delete(id),
+      ended: ({ id }) => {
+        this.#pending.delete(id);
+        this.#idle();
+      },
       givenUp: (call, error) => this.#giveUp(call, error),
     };
     this.#source = {
       deadlines: this.#deadlines,
       sendProgress: (params) => this.notify(progressMethod, params),
     };
-    channel.open({ message: (message) => this.#receive(message), closed: (cause) => this.#end(cause) });
+    channel.open({ message: (message) => this.#receive(message), closed: (cause, unsent) => this.#end(cause, unsent) });
   }
 
   /** Requests of this end that wait for their answer. */
@@ -113,6 +120,13 @@ export class Endpoint {
     if (!this.#closed) this.#channel.post({ jsonrpc: '2.0', method, params });
   }
 
+  /** Ends the channel and tells the far side why, in an error that answers no request. */
+  refuse(error: MeshError): void {
+    if (this.#closed) return;
+    this.#channel.post({ jsonrpc: '2.0', id: null, error: failureOf(error) });
+    this.close();
+  }
+
   /** Ends the channel: what is in flight fails with the closed error, what is being served is aborted. Idempotent. */
   close(cause?: Error): void {
     if (this.#closed) return;
@@ -121,7 +135,7 @@ export class Endpoint {
   }
 
   #refusal(signal: AbortSignal | undefined): MeshError | undefined {
-    if (this.#closed) return this.#options.closedError();
+    if (this.#closed) return this.#options.closedError(undefined, true);
     if (signal?.aborted) return new MeshError('cancelled', 'The call was cancelled before it was sent.');
     if (this.#pending.size >= this.#options.maxInFlight) {
       return new MeshError(
@@ -170,6 +184,10 @@ export class Endpoint {
   }
 
   #answered(message: RpcResult | RpcFailure): void {
+    if (message.id === null) {
+      if ('error' in message) this.#lastWord = meshErrorOf(message.error);
+      return;
+    }
     const id = message.id as RpcId;
     const call = this.#pending.get(id);
     if (call !== undefined) {
@@ -235,12 +253,19 @@ export class Endpoint {
   #ended(id: RpcId, call: IncomingCall): void {
     call.end();
     if (this.#incoming.get(id) === call) this.#incoming.delete(id);
+    this.#idle();
   }
 
-  #end(cause?: Error): void {
+  #idle(): void {
+    if (this.#pending.size === 0 && this.#incoming.size === 0 && !this.#closed) this.#options.onIdle?.();
+  }
+
+  #end(thrown?: Error, unsent?: ReadonlySet<RpcId>): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const call of [...this.#pending.values()]) call.fail(this.#options.closedError(cause));
+    const cause = this.#lastWord ?? thrown;
+    for (const call of [...this.#pending.values()])
+      call.fail(this.#options.closedError(cause, unsent?.has(call.id) ?? false));
     for (const call of [...this.#incoming.values()]) call.abort('closed');
     this.#late.clear();
     this.#deadlines.clear();

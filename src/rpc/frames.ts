@@ -4,6 +4,7 @@
  */
 
 import { MeshError } from '../mesh/errors.ts';
+import type { RpcId } from './message.ts';
 
 /** Why a stream of frames cannot go on, in the words that the wire between peers has for it. */
 export type BrokenFrame = 'frame_too_large' | 'invalid_json' | 'invalid_message';
@@ -103,6 +104,8 @@ export function parseFrame(body: Uint8Array): unknown {
 export interface EncodedMessage {
   readonly text: string;
   readonly bytes: number;
+  /** The request that this is, for who wants to know whether it was written. */
+  request?: RpcId;
 }
 
 /** Throws `payload_too_large` when the far side would refuse the frame. */

@@ -48,6 +48,7 @@ export class Outbox {
   /** Throws `payload_too_large` for what does not fit in a frame. */
   add(message: RpcMessage): void {
     const encoded = encodeMessage(message, this.#options.maxFrameBytes);
+    if ('method' in message && 'id' in message) encoded.request = message.id;
     this.#bytes += encoded.bytes;
     if (encoded.bytes >= largeFrameBytes || this.#followsLarge(message)) {
       this.#large.push({ id: 'id' in message ? (message.id ?? undefined) : undefined, encoded });
@@ -63,6 +64,11 @@ export class Outbox {
       this.#scheduled = false;
       this.#flush();
     });
+  }
+
+  /** Requests that were not handed to `write` yet. */
+  unsent(): Set<RpcId> {
+    return requestsOf([...this.#small, ...this.#large.map(({ encoded }) => encoded)]);
   }
 
   /** Everything that was not written yet, in order; the channel is being closed. */
@@ -116,4 +122,9 @@ export class Outbox {
     if (this.#large.length === 0 || !('method' in message) || message.method !== cancelledMethod) return false;
     return this.#large.some(({ id }) => id === message.params.requestId);
   }
+}
+
+/** The requests among messages. */
+export function requestsOf(messages: readonly EncodedMessage[]): Set<RpcId> {
+  return new Set(messages.flatMap(({ request }) => (request === undefined ? [] : [request])));
 }

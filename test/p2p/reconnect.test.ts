@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Attempt, Place } from '../../src/p2p/discovery/discovery.ts';
+import type { Attempt } from '../../src/p2p/discovery/attempt.ts';
+import type { Place } from '../../src/p2p/discovery/place.ts';
 import { Keeper } from '../../src/p2p/reach/reconnect.ts';
 import { TokenBucket } from '../../src/p2p/token-bucket.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -27,7 +28,7 @@ function scene(random = 1): Scene {
     async attempt({ method }): Promise<Attempt> {
       attempts.push(clock.monotonicMs());
       state.connected = state.ok;
-      return { method, ok: state.ok, peer_id: 'p', multiaddr: '', error: '', duration_ms: 0 };
+      return { method, ok: state.ok, outcome: state.ok ? 'connected' : 'failed', peer_id: 'p', multiaddr: '', error: '', duration_ms: 0 };
     },
   });
   return { clock, keeper, attempts, state, settle: () => new Promise((resolve) => setImmediate(resolve)) };

@@ -7,6 +7,33 @@ import { operation, seconds, target, targetByPeerId } from '../operation.ts';
 /** What an operation that ends at its own time limit gets on top, so that its own answer arrives and not a bare timeout. */
 const answerMs = 1_000;
 
+/** Words for how others can get to a node; `docs/networking.md` says more of each. */
+const natVerdicts = ['none', 'loopback', 'private', 'relayed', 'unknown', 'public', 'unreachable'] as const;
+
+const reachability = z.object({
+  nat: z
+    .enum(natVerdicts)
+    .describe(
+      'Who can dial the node: none (it does not listen), loopback (this machine), private (its own network), relayed (by way of a relay), public (peers have dialled it, or it is announced), unreachable (it listens on a public address and peers could not dial it), unknown (not enough peers have tried).',
+    ),
+  direct_connections: z.int(),
+  relayed_connections: z.int().describe('Connections that another node carries.'),
+  relays: z
+    .array(
+      z.object({
+        peer_id: z.string(),
+        reserved: z.boolean().describe('Whether the node can be reached by way of this relay.'),
+        expires_at: z.number().nullable().describe('Epoch seconds; renewed before.'),
+        error: z.string().describe('Empty when reserved.'),
+      }),
+    )
+    .describe('The relays that the node is configured to use.'),
+  relay: z
+    .object({ reservations: z.int(), max_reservations: z.int() })
+    .nullable()
+    .describe('Places that the node has given as a relay; null: it is none.'),
+});
+
 const counts = z.object({
   queued: z.int(),
   running: z.int(),
@@ -37,6 +64,7 @@ export const status = operation({
       .describe('How the P2P side of the asked program is. Only a node’s own answer has it.'),
     uptime_s: z.number(),
     connected_peers: z.int(),
+    reachability: reachability.optional().describe('How others get to the node.'),
     queue: counts,
     capabilities: z.object({
       task_types: z.array(z.string()).describe('Types that workers of this node are waiting for right now.'),
@@ -58,7 +86,19 @@ export const status = operation({
   deadlineMs: (input) => input.timeout_s * 1000,
 });
 
-export const discoveryMethods = ['explicit', 'announce_file', 'bootstrap', 'mdns', 'peer_store'] as const;
+/** The ways in which a node hears of others, in the order in which `discover` tells of them. */
+export const discoveryMethods = [
+  'explicit',
+  'announce_file',
+  'bootstrap',
+  'mdns',
+  'dht',
+  'peer_exchange',
+  'peer_store',
+] as const;
+
+/** How one attempt ended; `nothing`: the method named nobody; `off`: it is not used here. `error` says why. */
+const outcomes = ['connected', 'failed', 'nothing', 'off'] as const;
 
 const peer = z.object({
   peer_id: z.string(),
@@ -88,17 +128,23 @@ export const discover = operation({
   title: 'Discover peers',
   summary: 'Look for nodes by every method, dial them, and show each attempt.',
   description:
-    'Looks for other nodes by announce file, configured bootstrap addresses, mDNS and memory, dials what it finds, and answers each attempt with its outcome.',
-  input: z.strictObject({ timeout_s: seconds(60, 0.1).default(5) }),
+    'Looks for other nodes by the address you name, announce files, configured bootstrap addresses, mDNS, DHT, what connected peers have heard and memory, dials what it finds, and answers each attempt with its outcome, in this order.',
+  input: z.strictObject({
+    remote_multiaddr: z.string().max(1000).default('').describe('An address to try as well, ending in /p2p/<peer id>.'),
+    timeout_s: seconds(60, 0.1).default(5),
+  }),
   output: z.object({
     peers: z.array(z.string()).describe('Peer ids that are connected now.'),
     attempts: z.array(
       z.object({
         method: z.enum(discoveryMethods),
         ok: z.boolean(),
+        outcome: z
+          .enum(outcomes)
+          .describe('connected, failed, nothing (the method named nobody) or off (it is not used).'),
         peer_id: z.string(),
         multiaddr: z.string(),
-        error: z.string().describe('Empty when ok.'),
+        error: z.string().describe('Empty when ok; otherwise what failed, or why nothing was tried.'),
         duration_ms: z.number(),
       }),
     ),

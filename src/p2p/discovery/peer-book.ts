@@ -3,8 +3,13 @@
  */
 
 import type { discoveryMethods } from '../../mesh/operations/peers.ts';
+import { carriageProtocol } from '../carriage.ts';
+import { dhtProtocol } from './mesh-dht.ts';
 
 export type DiscoveryMethod = (typeof discoveryMethods)[number];
+
+/** Protocols that the book keeps; a peer may name thousands. */
+const ours: ReadonlySet<string> = new Set([carriageProtocol, dhtProtocol]);
 
 /** Peers that are remembered; of those that are not connected, the longest known is forgotten first. */
 const maxPeers = 1_000;
@@ -12,7 +17,7 @@ const maxPeers = 1_000;
 interface Entry {
   connected: boolean;
   readonly foundBy: Set<DiscoveryMethod>;
-  speaksCarriage: boolean;
+  protocols: ReadonlySet<string>;
   latencyMs: number | null;
 }
 
@@ -27,8 +32,9 @@ export class PeerBook {
     this.#entry(peerId).connected = connected;
   }
 
-  identified(peerId: string, speaksCarriage: boolean): void {
-    this.#entry(peerId).speaksCarriage = speaksCarriage;
+  /** The peer has said which of the protocols that matter here it speaks. */
+  identified(peerId: string, protocols: readonly string[]): void {
+    this.#entry(peerId).protocols = new Set(protocols.filter((protocol) => ours.has(protocol)));
   }
 
   measured(peerId: string, latencyMs: number): void {
@@ -40,7 +46,12 @@ export class PeerBook {
   }
 
   speaksCarriage(peerId: string): boolean {
-    return this.#entries.get(peerId)?.speaksCarriage ?? false;
+    return this.#entries.get(peerId)?.protocols.has(carriageProtocol) ?? false;
+  }
+
+  /** Peers that have said that they speak a protocol. */
+  speaking(protocol: string): string[] {
+    return [...this.#entries].filter(([, { protocols }]) => protocols.has(protocol)).map(([peerId]) => peerId);
   }
 
   latencyMs(peerId: string): number | null {
@@ -50,7 +61,7 @@ export class PeerBook {
   #entry(peerId: string): Entry {
     let entry = this.#entries.get(peerId);
     if (entry === undefined) {
-      entry = { connected: false, foundBy: new Set(), speaksCarriage: false, latencyMs: null };
+      entry = { connected: false, foundBy: new Set(), protocols: new Set(), latencyMs: null };
       if (this.#entries.size >= maxPeers) this.#forgetOne();
       this.#entries.set(peerId, entry);
     }

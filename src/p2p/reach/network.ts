@@ -3,24 +3,20 @@
 import type { Clock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
 import type { CheckedInput, OperationOutput } from '../../mesh/operations.ts';
-import { type Attempt, attempt, type Place } from '../discovery/discovery.ts';
 import type { PeerBook } from '../discovery/peer-book.ts';
+import type { DiscoveryTrace } from '../discovery/trace.ts';
 import type { Host } from '../libp2p-host.ts';
 import type { Peer } from '../peer-client.ts';
 import { targetOf } from '../routing.ts';
 import { withDeadline } from '../with-deadline.ts';
-import { dial } from './dialer.ts';
-import type { Keeper } from './reconnect.ts';
-
-/** Remembered peers that one `discover` dials at most. */
-const maxRemembered = 64;
+import type { Dialer } from './dialer.ts';
 
 export interface NetworkOptions {
   host: Host;
+  dialer: Dialer;
   book: PeerBook;
-  keeper: Keeper;
+  trace: DiscoveryTrace;
   clock: Clock;
-  mdns: boolean;
 }
 
 type PeerView = OperationOutput<'peers'>['peers'][number];
@@ -33,7 +29,7 @@ export class Network {
   }
 
   async connect(input: CheckedInput<'connect'>, signal?: AbortSignal): Promise<OperationOutput<'connect'>> {
-    const { host, clock, book } = this.#options;
+    const { host, dialer, clock, book } = this.#options;
     const peer = targetOf(input);
     if (peer === undefined) {
       throw new MeshError('invalid_params', 'Name the node to connect to: remote_multiaddr, or remote_peer_id.');
@@ -44,7 +40,7 @@ export class Network {
     const startedMs = clock.monotonicMs();
     const multiaddr = await withDeadline(
       { clock, deadlineMs: input.timeout_s * 1000, signal },
-      (stop) => connectTo(host, peer, stop),
+      (stop) => connectTo(dialer, peer, stop),
       () =>
         new MeshError(
           'peer_unreachable',
@@ -58,21 +54,10 @@ export class Network {
     return { peer_id: peer.peerId, multiaddr, duration_ms: clock.monotonicMs() - startedMs };
   }
 
-  /** Every place is tried at once; one that is connected already counts as found. */
-  async discover({ timeout_s }: CheckedInput<'discover'>, signal?: AbortSignal): Promise<OperationOutput<'discover'>> {
-    const { host, keeper, book, clock } = this.#options;
-    const options = {
-      ownPeerId: host.peerId.toString(),
-      clock,
-      book,
-      deadlineMs: timeout_s * 1000,
-      signal,
-      dial: (peer: Peer, stop: AbortSignal) => connectTo(host, peer, stop),
-    };
-    const places = [...keeper.places, ...(await this.#remembered(keeper.places))];
-    const tried = await Promise.all(places.map((place) => attempt(place, options)));
-    const attempts = tried.filter((each): each is Attempt => each !== undefined);
-    if (this.#options.mdns && !attempts.some(({ method }) => method === 'mdns')) attempts.push(nobodyByMdns);
+  /** Looks in every way that there is, in one order. */
+  async discover(input: CheckedInput<'discover'>, signal?: AbortSignal): Promise<OperationOutput<'discover'>> {
+    const { host, trace } = this.#options;
+    const attempts = await trace.run(input, signal);
     return { peers: host.getPeers().map(String), attempts };
   }
 
@@ -102,36 +87,14 @@ export class Network {
     });
     return { peer_id: host.peerId.toString(), peers };
   }
-
-  /** Peers that libp2p has addresses of and that no place names. */
-  async #remembered(places: readonly Place[]): Promise<Place[]> {
-    const { host } = this.#options;
-    const named = new Set(places.map(({ key }) => key));
-    const stored = await host.peerStore.all({ limit: maxRemembered });
-    return stored
-      .filter(({ id, addresses }) => addresses.length > 0 && !named.has(id.toString()))
-      .map(({ id }) => {
-        const peerId = id.toString();
-        return { key: peerId, method: 'peer_store', resolve: async () => ({ peerId, addresses: [] }) };
-      });
-  }
 }
 
 /** Connects if need be; answers the address in use. */
-export async function connectTo(host: Host, peer: Peer, signal: AbortSignal): Promise<string> {
-  const connection = await dial(host, peer.peerId, peer.addresses, signal);
+export async function connectTo(dialer: Dialer, peer: Peer, signal: AbortSignal): Promise<string> {
+  const connection = await dialer.dial(peer.peerId, peer.addresses, signal);
   return withPeerId(connection.remoteAddr.toString(), peer.peerId);
 }
 
-const nobodyByMdns: Attempt = {
-  method: 'mdns',
-  ok: false,
-  peer_id: '',
-  multiaddr: '',
-  error: 'peer_not_found: No node of this mesh has answered on the local network yet.',
-  duration_ms: 0,
-};
-
 function withPeerId(multiaddr: string, peerId: string): string {
-  return multiaddr.includes('/p2p/') ? multiaddr : `${multiaddr}/p2p/${peerId}`;
+  return multiaddr.endsWith(`/p2p/${peerId}`) ? multiaddr : `${multiaddr}/p2p/${peerId}`;
 }

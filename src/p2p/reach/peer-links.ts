@@ -8,12 +8,13 @@
 
 import type { Stream } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
-import type { Clock } from '../../mesh/clock.ts';
+import type { CancelTimer, Clock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
 import type { Limits } from '../../mesh/limits.ts';
 import { Endpoint, type Handler } from '../../rpc/endpoint.ts';
 import type { RpcParams } from '../../rpc/message.ts';
 import type { RequestOptions } from '../../rpc/outgoing-call.ts';
+import { StreamBinding } from '../mcp/binding.ts';
 import { StreamChannel } from '../stream-channel.ts';
 import { withDeadline } from '../with-deadline.ts';
 
@@ -27,11 +28,19 @@ export interface PeerLinksOptions {
   handlerFor(peerId: string): Handler;
 }
 
+/** How long nothing may be in flight on a retired stream before it is closed, in milliseconds: the peer may be about to send. */
+const retireMs = 1_000;
+
 interface Link {
+  readonly stream: Stream;
   readonly endpoint: Endpoint;
   readonly openedBy: string;
+  readonly binding: StreamBinding;
   /** The far side has ended its half: no new requests, and closed when the last answer is out. */
   ending: boolean;
+  /** Set while the link is being retired. */
+  onIdle?: () => void;
+  onClosed?: () => void;
 }
 
 interface Opening {
@@ -77,9 +86,46 @@ export class PeerLinks {
     params: RpcParams,
     options: RequestOptions,
   ): Promise<unknown> {
-    const { clock } = this.#options;
     const ready = this.#best(peerId);
-    if (ready !== undefined) return ready.endpoint.request(method, params, options);
+    if (ready === undefined) return this.#requestAnew(peerId, addresses, method, params, options);
+    try {
+      return await ready.endpoint.request(method, params, options);
+    } catch (error) {
+      // Not a byte of it has left: on a new stream it is the first of its kind.
+      if (!(error instanceof UnsentError) || options.signal?.aborted) throw error;
+      return this.#requestAnew(peerId, addresses, method, params, options);
+    }
+  }
+
+  /**
+   * No new requests on these streams; resolves when nothing was in flight on them for a moment and they are closed. A peer that
+   * has not noticed yet may still send requests there, and they are answered. `streams` is asked again each time.
+   */
+  async retire(peerId: string, streams: () => readonly Stream[]): Promise<void> {
+    const retiring = new Set(streams());
+    const links = (this.#links.get(peerId) ?? []).filter(({ stream }) => retiring.has(stream));
+    await Promise.all(links.map((link) => this.#retire(link)));
+  }
+
+  /** Ends the streams with a peer, and tells it why. */
+  end(peerId: string, error: MeshError): void {
+    for (const { endpoint } of [...(this.#links.get(peerId) ?? [])]) endpoint.refuse(error);
+  }
+
+  /** Fails what is in flight and closes all streams; nothing can be opened any more. */
+  close(): void {
+    this.#closing.abort();
+    for (const links of [...this.#links.values()]) for (const { endpoint } of [...links]) endpoint.close();
+  }
+
+  async #requestAnew(
+    peerId: string,
+    addresses: readonly Multiaddr[],
+    method: string,
+    params: RpcParams,
+    options: RequestOptions,
+  ): Promise<unknown> {
+    const { clock } = this.#options;
     const startedMs = clock.monotonicMs();
     const link = await withDeadline(
       { clock, deadlineMs: options.deadlineMs, signal: options.signal },
@@ -90,16 +136,33 @@ export class PeerLinks {
     return (this.#best(peerId) ?? link).endpoint.request(method, params, { ...options, deadlineMs });
   }
 
-  /** Fails what is in flight and closes all streams; nothing can be opened any more. */
-  close(): void {
-    this.#closing.abort();
-    for (const links of [...this.#links.values()]) for (const { endpoint } of [...links]) endpoint.close();
+  #retire(link: Link): Promise<void> {
+    const { clock } = this.#options;
+    link.ending = true;
+    return new Promise((resolve) => {
+      let cancelTimer: CancelTimer | undefined;
+      link.onIdle = () => {
+        cancelTimer?.();
+        if (link.endpoint.inFlight > 0 || link.endpoint.serving > 0) return;
+        cancelTimer = clock.setTimer(retireMs, () => {
+          if (link.endpoint.inFlight === 0 && link.endpoint.serving === 0) link.endpoint.close();
+        });
+      };
+      link.onClosed = () => {
+        cancelTimer?.();
+        resolve();
+      };
+      if (link.endpoint.closed) link.onClosed();
+      else link.onIdle();
+    });
   }
 
   #best(peerId: string): Link | undefined {
     let best: Link | undefined;
-    for (const link of this.#links.get(peerId) ?? [])
-      if (!link.ending && !link.endpoint.closed && (best === undefined || link.openedBy < best.openedBy)) best = link;
+    for (const link of this.#links.get(peerId) ?? []) {
+      const usable = !link.ending && !link.endpoint.closed && link.binding.mayBeAsked;
+      if (usable && (best === undefined || link.openedBy < best.openedBy)) best = link;
+    }
     return best;
   }
 
@@ -130,7 +193,7 @@ export class PeerLinks {
       throw new MeshError('mesh_down', 'The node is stopping. Try again when it is up.');
     }
     const links = this.#links.get(peerId) ?? [];
-    const handle = this.#options.handlerFor(peerId);
+    const binding = new StreamBinding(this.#options.handlerFor(peerId));
     const endIfDone = (): void => {
       if (link.ending && link.endpoint.serving === 0) link.endpoint.close();
     };
@@ -152,20 +215,45 @@ export class PeerLinks {
       maxInFlight: limits.maxInFlight,
       maxBufferedBytes: limits.maxBufferedBytes,
       handle: (method, params, call) =>
-        handle(method, params, call).finally(() => {
+        binding.handle(method, params, call).finally(() => {
           // After the answer was written, which the endpoint does in the microtasks that follow.
           if (link.ending) setImmediate(endIfDone);
         }),
-      onClosed: () => queueMicrotask(remove),
-      closedError: (cause) =>
-        unreachable(peerId, 'the connection broke before it answered; the work may or may not have been done', cause),
+      onIdle: () => link.onIdle?.(),
+      onClosed: () =>
+        queueMicrotask(() => {
+          remove();
+          link.onClosed?.();
+        }),
+      closedError: (cause, unsent) => {
+        // The peer's last word was that it does not serve this node: that is the answer.
+        if (cause instanceof MeshError && lastWords.has(cause.code)) return cause;
+        return unsent
+          ? new UnsentError(peerId, cause)
+          : unreachable(
+              peerId,
+              'the connection broke before it answered; the work may or may not have been done',
+              cause,
+            );
+      },
     });
-    const link: Link = { endpoint, openedBy, ending: false };
+    const link: Link = { stream, endpoint, openedBy, binding, ending: false };
     if (!endpoint.closed) {
       links.push(link);
       this.#links.set(peerId, links);
     }
     return link;
+  }
+}
+
+/** Codes with which a peer ends the whole stream. */
+const lastWords: ReadonlySet<string> = new Set(['unauthorized', 'rate_limited']);
+
+/** The stream ended before anything of the request was written. */
+class UnsentError extends MeshError {
+  constructor(peerId: string, cause?: Error) {
+    const message = `Peer ${peerId} is out of reach: the connection broke before the request was sent. Try again.`;
+    super('peer_unreachable', message, { cause, details: { peer_id: peerId } });
   }
 }
 

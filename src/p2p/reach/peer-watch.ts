@@ -5,7 +5,6 @@
 
 import type { IdentifyResult, PeerId } from '@libp2p/interface';
 import type { MeshListener } from '../../mesh/mesh.ts';
-import { carriageProtocol } from '../carriage.ts';
 import type { PeerBook } from '../discovery/peer-book.ts';
 import type { Host } from '../libp2p-host.ts';
 
@@ -16,6 +15,8 @@ export interface PeerWatchOptions {
   host: Host;
   book: PeerBook;
   emit: MeshListener;
+  /** Whether the node serves the peer: work is taken from, and others are asked for through, such peers alone. */
+  serves(peerId: string): boolean;
   /** The last connection to a peer has gone. */
   onLost(peerId: string): void;
 }
@@ -41,13 +42,23 @@ export class PeerWatch implements Disposable {
 
   /** Nodes of the mesh that are connected now. */
   meshPeers(): string[] {
-    return [...this.#connected.keys()].filter((peerId) => this.#options.book.speaksCarriage(peerId));
+    return [...this.#connected.keys()].filter((peerId) => this.#isMeshPeer(peerId));
   }
 
   /** Calls back for each node of the mesh that connects, until the returned function is called. */
   onMeshPeer(joined: (peerId: string) => void): () => void {
     this.#joined.add(joined);
     return () => void this.#joined.delete(joined);
+  }
+
+  /** A peer that was connected before has become one that is served. */
+  served(peerId: string): void {
+    if (this.#isMeshPeer(peerId)) for (const joined of [...this.#joined]) joined(peerId);
+  }
+
+  #isMeshPeer(peerId: string): boolean {
+    const { book, serves } = this.#options;
+    return this.#connected.has(peerId) && book.speaksCarriage(peerId) && serves(peerId);
   }
 
   [Symbol.dispose](): void {
@@ -79,9 +90,8 @@ export class PeerWatch implements Disposable {
 
   readonly #onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
     const peerId = detail.peerId.toString();
-    const speaksCarriage = detail.protocols.includes(carriageProtocol);
-    this.#options.book.identified(peerId, speaksCarriage);
-    if (speaksCarriage) for (const joined of [...this.#joined]) joined(peerId);
+    this.#options.book.identified(peerId, detail.protocols);
+    if (this.#isMeshPeer(peerId)) for (const joined of [...this.#joined]) joined(peerId);
     void this.#measure(detail.peerId);
   };
 

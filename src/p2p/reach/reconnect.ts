@@ -4,7 +4,8 @@
  */
 
 import type { CancelTimer, Clock } from '../../mesh/clock.ts';
-import type { Attempt, Place } from '../discovery/discovery.ts';
+import type { Attempt } from '../discovery/attempt.ts';
+import type { Place } from '../discovery/place.ts';
 
 const firstDelayMs = 500;
 const longestDelayMs = 60_000;

@@ -14,6 +14,12 @@ import { notServed } from './not-served.ts';
 import type { Refusals } from './refusals.ts';
 import type { TrustBook } from './trust-book.ts';
 
+/** Connections of one peer that is not served: one that ends, and one that tries again. */
+const maxOnPorchPerPeer = 2;
+
+/** How long a connection lives on after its last word, in milliseconds. */
+const lastWordMs = 500;
+
 export interface DoorkeeperOptions {
   peerId: string;
   book: TrustBook;
@@ -67,8 +73,8 @@ export class Doorkeeper implements Disposable {
 
   /** The peer on the connection had its say; one that is still not served goes. */
   received(connection: Connection, served: boolean): void {
-    this.#leavePorch(connection);
-    if (!served && connection.direction === 'inbound')
+    if (served) this.#leavePorch(connection);
+    else if (connection.direction === 'inbound')
       this.#close(connection, this.#refusal(connection.remotePeer.toString()));
   }
 
@@ -114,7 +120,7 @@ export class Doorkeeper implements Disposable {
       refusals.add(peerId, 'too_many_connections', `it has ${open} connections already.`);
       return true;
     }
-    if (book.serves(peerId) || (this.#porch.size < limits.maxPorch && open === 0)) return false;
+    if (book.serves(peerId) || (this.#porch.size < limits.maxPorch && open < maxOnPorchPerPeer)) return false;
     refusals.add(peerId, 'porch_full', 'too many connect that are not served.');
     return true;
   }
@@ -129,8 +135,18 @@ export class Doorkeeper implements Disposable {
     this.#porch.delete(connection);
   }
 
-  /** What was written before still goes out, for as long as libp2p waits for that. */
+  /**
+   * Closes soon, so that the last word arrives: what is on its way is lost when a connection ends while the far side still sends.
+   * The far side closes by itself when it has read it. Until then the connection stands on the porch.
+   */
   #close(connection: Connection, error: Error): void {
-    connection.close().catch(() => connection.abort(error));
+    const now = (): void => {
+      this.#porch.delete(connection);
+      connection.close().catch(() => connection.abort(error));
+    };
+    this.#leavePorch(connection);
+    if (connection.status !== 'open') return;
+    this.#porch.set(connection, this.#options.clock.setTimer(lastWordMs, now));
+    connection.addEventListener('close', () => this.#leavePorch(connection));
   }
 }

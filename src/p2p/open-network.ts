@@ -1,0 +1,181 @@
+/**
+ * Puts together what finds and reaches other nodes, around a host that is built and does not listen yet. Called by the node's
+ * start, which owns the result and closes it.
+ */
+
+import type { Connection, PrivateKey, Stream } from '@libp2p/interface';
+import { getLogger } from '@logtape/logtape';
+import type { Clock } from '../mesh/clock.ts';
+import type { Limits } from '../mesh/limits.ts';
+import type { MeshListener } from '../mesh/mesh.ts';
+import { announcementOf, inAnnouncedOrder, removeAnnouncement, writeAnnouncement } from './discovery/announce-file.ts';
+import { attempt } from './discovery/attempt.ts';
+import { Finder } from './discovery/finder.ts';
+import { dhtProtocol, MeshDht, meshCid } from './discovery/mesh-dht.ts';
+import { PeerBook } from './discovery/peer-book.ts';
+import { PeerExchange } from './discovery/peer-exchange.ts';
+import { PeerMemory } from './discovery/peer-memory.ts';
+import { addressPlace, configuredPlaces } from './discovery/place.ts';
+import { sealRecord } from './discovery/signed-record.ts';
+import { DiscoveryTrace } from './discovery/trace.ts';
+import type { Host } from './libp2p-host.ts';
+import { parseDialAddress } from './reach/addresses.ts';
+import { Dialer } from './reach/dialer.ts';
+import { DirectUpgrade } from './reach/direct-upgrade.ts';
+import { confirmListenAddresses } from './reach/host-addresses.ts';
+import { connectTo, Network } from './reach/network.ts';
+import { PeerWatch } from './reach/peer-watch.ts';
+import { Reachability } from './reach/reachability.ts';
+import { Keeper } from './reach/reconnect.ts';
+import { RelayReservations } from './reach/relay-reservations.ts';
+
+const log = getLogger(['taskmesh', 'p2p']);
+
+export interface OpenNetworkOptions {
+  host: Host;
+  privateKey: PrivateKey;
+  /** Name of the mesh, the same on all its nodes. */
+  meshName: string;
+  bootstrap: readonly string[];
+  relays: readonly string[];
+  mdns: boolean;
+  announceFile: string;
+  memoryFile: string;
+  limits: Limits;
+  clock: Clock;
+  random: () => number;
+  emit: MeshListener;
+  /** Whether the node serves the peer. */
+  serves(peerId: string): boolean;
+  /** Resolves when the far side of a connection serves this node. Rejects with `unauthorized`. */
+  greeted(connection: Connection): Promise<void>;
+  /** The last connection to a peer has gone. */
+  onLost(peerId: string): void;
+  /** No new requests on these streams; resolves when what was in flight on them has ended. */
+  retire(peerId: string, streams: () => readonly Stream[]): Promise<void>;
+}
+
+export interface OpenNetwork {
+  readonly dialer: Dialer;
+  readonly watch: PeerWatch;
+  readonly network: Network;
+  readonly reachability: Reachability;
+  readonly finder: Finder;
+  /** Stays connected with a peer that the operator listed with its addresses. */
+  keepPlace(peerId: string, addresses: readonly string[]): void;
+  /** The host listens: others are told, and looked for. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Rejects with `invalid_multiaddr` for a configured address that cannot be dialled. */
+export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetwork> {
+  const { host, limits, clock, random, announceFile } = options;
+  const ownPeerId = host.peerId.toString();
+  const relays = options.relays.map(parseDialAddress);
+  // A relay is a node like others: it is connected to and kept, and then asked for a place.
+  const configured = [
+    ...configuredPlaces(options.bootstrap),
+    ...options.relays
+      .filter((text) => !options.bootstrap.includes(text))
+      .map((text) => addressPlace('bootstrap', text)),
+  ];
+  await using opened = new AsyncDisposableStack();
+  const memory = await PeerMemory.open({ file: options.memoryFile, clock });
+  opened.defer(() => memory.close());
+  const book = new PeerBook();
+  const watch = opened.use(
+    new PeerWatch({
+      host,
+      book,
+      emit: options.emit,
+      serves: options.serves,
+      onLost(id) {
+        options.onLost(id);
+        keeper.lost(id);
+      },
+    }),
+  );
+  const dialer = new Dialer({ host, clock, greeted: options.greeted, known: (id) => finder.addressesOf(id) });
+  const tryPlace = (deadlineMs: number): Omit<Parameters<typeof attempt>[1], 'signal'> => ({
+    ownPeerId,
+    clock,
+    book,
+    deadlineMs,
+    dial: (peer, stop) => connectTo(dialer, peer, stop),
+  });
+  const keeper = new Keeper({
+    clock,
+    random,
+    isConnected: (id) => watch.isConnected(id),
+    attempt: (place, signal) => attempt(place, { ...tryPlace(limits.dialDeadlineMs), signal }),
+  });
+  const { dht: kadDht } = host.services;
+  const dht = kadDht && new MeshDht(kadDht, await meshCid(options.meshName));
+  const meshPeers = (): string[] => watch.meshPeers();
+  const exchange = new PeerExchange({ host, clock, meshPeers });
+  const finder = opened.use(new Finder({ host, clock, random, keeper, watch, exchange, memory, dht }));
+  const trace = new DiscoveryTrace({
+    clock,
+    ownPeerId,
+    configured,
+    mdns: options.mdns,
+    heardByMdns: () => finder.heardBy('mdns'),
+    dht,
+    dhtPeers: () => book.speaking(dhtProtocol).filter((id) => watch.isConnected(id)).length,
+    exchange,
+    meshPeers,
+    remembered: () => memory.peerIds.map((peerId) => ({ peerId, addresses: memory.addressesOf(peerId) })),
+    attempt: (place, deadlineMs, signal) => attempt(place, { ...tryPlace(deadlineMs), signal }),
+  });
+  opened.use(new DirectUpgrade({ host, clock, random, dialer, retire: options.retire }));
+  const reservations = opened.use(new RelayReservations({ host, clock, random, relays }));
+  const { maxRelayReservations } = limits;
+
+  const announce = async (): Promise<void> => {
+    const addresses = inAnnouncedOrder(host.getMultiaddrs());
+    const record = await sealRecord(options.privateKey, addresses);
+    const announced = announcementOf(ownPeerId, addresses.map(String), record);
+    if (announced !== undefined) await writeAnnouncement(announceFile, announced);
+  };
+  const announceAgain = (): void => {
+    // One after the other: the newest is to be what stays.
+    announcing = announcing.then(announce).catch((error) => {
+      log.warn('The announce file could not be renewed: {error}', { error });
+    });
+  };
+  let announcing: Promise<void> = Promise.resolve();
+
+  const open = opened.move();
+  return {
+    dialer,
+    watch,
+    network: new Network({ host, dialer, book, trace, clock }),
+    reachability: new Reachability({ host, clock, reservations, maxRelayReservations }),
+    finder,
+    keepPlace(peerId, texts) {
+      const addresses = texts.map((text) => parseDialAddress(text).address);
+      keeper.keep({
+        key: `listed ${peerId}`,
+        method: 'bootstrap',
+        peerId,
+        resolve: async () => ({ peerId, addresses }),
+      });
+    },
+    async start() {
+      confirmListenAddresses(host.services.parts);
+      await exchange.serve();
+      open.defer(async () => {
+        await announcing;
+        await removeAnnouncement(announceFile, ownPeerId);
+      });
+      await announce();
+      host.addEventListener('self:peer:update', announceAgain);
+      open.defer(() => host.removeEventListener('self:peer:update', announceAgain));
+      open.defer(() => keeper.stop());
+      for (const place of configured) keeper.keep(place);
+      finder.start();
+    },
+    close: () => open.disposeAsync(),
+  };
+}
