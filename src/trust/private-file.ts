@@ -1,7 +1,7 @@
 /** Files that only their owner may see: keys, and the folder that they are in. They throw only `MeshError`s. */
 
+import { randomUUID } from 'node:crypto';
 import { chmod, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import process from 'node:process';
 import { MeshError } from '../mesh/errors.ts';
 
 /** The file's bytes, or undefined when there is none. Takes rights of others away when there are any. */
@@ -18,7 +18,7 @@ export async function readPrivateFile(path: string): Promise<Uint8Array | undefi
 
 /** Writes the whole file with mode 0600: it is there complete and on disk, or not at all. */
 export async function writePrivateFile(path: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${path}.${process.pid}.new`;
+  const draft = `${path}.${randomUUID()}.new`;
   try {
     const file = await open(draft, 'w', 0o600);
     try {

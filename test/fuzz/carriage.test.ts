@@ -8,11 +8,14 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checked } from '../../src/mesh/checked.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
+import { defaultGrant } from '../../src/mesh/grant.ts';
 import { defaultLimits } from '../../src/mesh/limits.ts';
 import type { UncheckedMesh } from '../../src/mesh/mesh.ts';
 import { operationEntry, operationNames } from '../../src/mesh/operations.ts';
 import { peerHandler } from '../../src/p2p/peer-server.ts';
 import { StreamChannel } from '../../src/p2p/stream-channel.ts';
+import { Permits } from '../../src/p2p/trust/permits.ts';
+import { Refusals } from '../../src/p2p/trust/refusals.ts';
 import { Endpoint } from '../../src/rpc/endpoint.ts';
 import { kindOf } from '../../src/rpc/message.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -50,6 +53,9 @@ interface Peer {
 
 const turns: (() => void)[] = [];
 
+const permits = (clock: FakeClock): Permits =>
+  new Permits({ clock, limits, refusals: new Refusals(clock), grantOf: () => defaultGrant });
+
 function connected(): Peer {
   const stream = new MemoryStream();
   const clock = new FakeClock();
@@ -63,7 +69,7 @@ function connected(): Peer {
     clock,
     maxInFlight: limits.maxInFlight,
     maxBufferedBytes: limits.maxBufferedBytes,
-    handle: peerHandler(mesh, limits, clock),
+    handle: peerHandler(mesh, permits(clock).of('peer'), () => {}),
     closedError: () => new MeshError('peer_unreachable', 'The peer is gone.'),
   });
   return { stream, endpoint, clock, frames: 0 };

@@ -118,8 +118,8 @@ loss('with a mesh key, nodes of the mesh connect, and strangers and nodes of oth
   await using folder = await tempFolder();
   await makeMeshKey(folder.file('one.key'));
   await makeMeshKey(folder.file('two.key'));
-  await using a = await startNode({ meshKeyFile: folder.file('one.key') });
-  await using friend = await startNode({ meshKeyFile: folder.file('one.key') });
+  await using a = await startNode({ meshKeyFile: folder.file('one.key'), admit: 'mesh-key' });
+  await using friend = await startNode({ meshKeyFile: folder.file('one.key'), admit: 'mesh-key' });
   await using other = await startNode({ meshKeyFile: folder.file('two.key') });
   await using keyless = await startNode();
   await using stranger = await rawHost([]);

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { defaultGrant } from '../../src/mesh/grant.ts';
 import { createNode } from '../../src/p2p/node.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { connect, failureOf, optionsIn, startNode } from './support.ts';
@@ -26,7 +27,10 @@ const tools = suite('tools offered to peers');
 tools('a peer’s tool is called, and everything that can go wrong has its code', async () => {
   await using folder = await tempFolder();
   await writeFile(folder.file('tools.mjs'), source);
-  await using b = await startNode({ toolsModule: folder.file('tools.mjs') });
+  await using b = await startNode({
+    toolsModule: folder.file('tools.mjs'),
+    defaultGrant: { ...defaultGrant, tools: ['*'] },
+  });
   await using a = await startNode();
   await connect(a, b);
   const call = (tool_name: string, args = {}, timeout_s = 10) =>

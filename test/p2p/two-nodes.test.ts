@@ -203,7 +203,7 @@ two('errors of the far side arrive as themselves', async ({ a, b }) => {
   assert.is(error.retryable, false);
   assert.is(
     (await failureOf(a.mesh.call('call_tool', { tool_name: 'x', remote_peer_id: b.peerId }))).code,
-    'tools_disabled',
+    'unauthorized',
   );
 });
 

@@ -36,6 +36,8 @@ export class Greeter {
   readonly #options: GreeterOptions;
   /** One greeting per connection, however many wait for it. */
   readonly #greetings = new WeakMap<Connection, Promise<void>>();
+  /** Tickets that are being shown now: not on two connections at once. */
+  readonly #showing = new Set<string>();
   readonly #refusedBy = new Map<string, MeshError>();
 
   constructor(options: GreeterOptions) {
@@ -67,7 +69,7 @@ export class Greeter {
   async #greet(connection: Connection): Promise<void> {
     const peerId = connection.remotePeer.toString();
     const { book } = this.#options;
-    const join = book.joins.find(({ inviter }) => inviter === peerId);
+    const join = book.joins.find(({ inviter, id }) => inviter === peerId && !this.#showing.has(id));
     try {
       if (join !== undefined) await this.#join(connection, join);
       else await this.#hello(connection, peerId);
@@ -85,6 +87,7 @@ export class Greeter {
   async #join(connection: Connection, join: JoinEntry): Promise<void> {
     const { book } = this.#options;
     const peerId = connection.remotePeer.toString();
+    this.#showing.add(join.id);
     try {
       await this.#ask(connection, { type: 'join', ticket: join.id, secret: join.secret });
       await book.endJoin(join, null);
@@ -97,6 +100,8 @@ export class Greeter {
       await this.#hello(connection, peerId).catch(() => {
         throw error;
       });
+    } finally {
+      this.#showing.delete(join.id);
     }
   }
 
@@ -114,6 +119,8 @@ export class Greeter {
     const stream = await connection.newStream(joinProtocol, { signal });
     try {
       const answered = receiveMessage(stream, joinAnswer, { clock, deadlineMs });
+      // It is not waited for when the sending itself fails.
+      answered.catch(() => {});
       sendMessage(stream, request);
       const answer = await answered;
       if (!answer.ok) throw MeshError.fromFailure(answer as never);

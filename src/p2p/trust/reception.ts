@@ -77,7 +77,10 @@ export class Reception {
   async #redeem(id: string, secret: string, peerId: string): Promise<void> {
     const { book, clock, peerId: ownPeerId } = this.#options;
     if (book.entry(peerId)?.revoked_at != null) throw notServed('revoked', ownPeerId, peerId);
-    const ticket = book.ticket(id);
+    // It was shown before, and the answer did not arrive.
+    if (book.entry(peerId)?.ticket === id) return;
+    // The file itself: the ticket may have been made, or withdrawn, a moment ago.
+    const ticket = await book.folder.tickets.get(id);
     const shown = Buffer.from(hashOfSecret(Buffer.from(secret, 'base64url')), 'hex');
     const kept = ticket === undefined ? Buffer.alloc(shown.length) : Buffer.from(ticket.secret_hash, 'hex');
     const fits = timingSafeEqual(shown, kept);

@@ -101,10 +101,6 @@ export class TrustBook implements Disposable {
     return [...this.#peers.values()];
   }
 
-  ticket(id: string): TicketEntry | undefined {
-    return this.#tickets.get(id);
-  }
-
   /** Tickets of this node's own that wait to be redeemed at others. */
   get joins(): JoinEntry[] {
     return [...this.#joins.values()].filter(({ refused }) => refused === null);
@@ -131,7 +127,6 @@ export class TrustBook implements Disposable {
 
   /** A ticket for one machine has been used. False: somebody else was first. */
   async takeTicket(id: string): Promise<boolean> {
-    this.#tickets.delete(id);
     return this.folder.tickets.take(id);
   }
 
