@@ -69,7 +69,7 @@ function connected(): Peer {
     clock,
     maxInFlight: limits.maxInFlight,
     maxBufferedBytes: limits.maxBufferedBytes,
-    handle: peerHandler(mesh, permits(clock).of('peer'), () => {}),
+    handle: peerHandler({ mesh, offered: new Map() }, permits(clock).of('peer'), () => {}),
     closedError: () => new MeshError('peer_unreachable', 'The peer is gone.'),
   });
   return { stream, endpoint, clock, frames: 0 };
