@@ -13,5 +13,22 @@ export function nodeOptions(settings: Settings): Omit<NodeOptions, 'layout'> {
     ...(settings.meshKey === undefined ? {} : { meshKeyFile: settings.meshKey }),
     admit: settings.admit,
     ...(settings.tools === undefined ? {} : { toolsModule: settings.tools }),
+    ...pythonOptions(settings),
+  };
+}
+
+/** Nothing at all where neither a listener for Python nodes nor one of them is named. */
+function pythonOptions(settings: Settings): Pick<NodeOptions, 'python'> {
+  const { pythonListen: listen, pythonPeers: peers, pythonTokenFile: tokenFile } = settings;
+  if (listen.length === 0 && peers.length === 0) return {};
+  return {
+    python: {
+      listen,
+      peers,
+      ...(tokenFile === undefined ? {} : { tokenFile }),
+      legacy: settings.pythonLegacy,
+      leaseSeconds: settings.pythonLeaseS,
+      grant: settings.pythonGrant,
+    },
   };
 }

@@ -27,8 +27,11 @@ const permissionsOf: Readonly<Record<typeof runtime.name, (settings: Settings) =
   deno(settings) {
     const sockets = settings.rpcListen.filter((text) => text.startsWith('unix:')).map((text) => dirname(text.slice(5)));
     const written = [settings.data, dirname(settings.announceFile), ...sockets];
-    const announced = settings.bootstrap.filter((place) => !/^\/(ip4|ip6|dns\w*|p2p)\//.test(place));
-    const read = [root, ...written, ...announced, settings.meshKey, settings.tools && dirname(settings.tools)];
+    const announced = [...settings.bootstrap, ...settings.pythonPeers].filter(
+      (place) => !/^\/(ip4|ip6|dns\w*|p2p)\//.test(place),
+    );
+    const secrets = [settings.meshKey, settings.pythonTokenFile];
+    const read = [root, ...written, ...announced, ...secrets, settings.tools && dirname(settings.tools)];
     return [
       'run',
       '--no-prompt',

@@ -70,6 +70,7 @@ export function readSettings(sources: SettingsSources): Settings {
     );
   }
   const ownKeyFile = join(data, 'mesh.key');
+  const ownTokenFile = join(data, 'python.token');
   const p2pService = value('p2p-service');
   const read: Settings = {
     data,
@@ -87,6 +88,12 @@ export function readSettings(sources: SettingsSources): Settings {
     meshKey: keyFile ?? (readFile(ownKeyFile) === undefined ? undefined : ownKeyFile),
     admit: value('admit') ?? 'listed',
     tools: value('tools'),
+    pythonListen: value('python-listen') ?? [],
+    pythonPeers: value('python-peers') ?? [],
+    pythonTokenFile: value('python-token-file') ?? (readFile(ownTokenFile) === undefined ? undefined : ownTokenFile),
+    pythonGrant: value('python-grant') ?? {},
+    pythonLeaseS: value('python-lease-s') ?? 300,
+    pythonLegacy: value('python-legacy') ?? false,
     allowedHosts: value('allowed-hosts') ?? [],
     allowedOrigins: value('allowed-origins') ?? [],
     logLevel: value('log-level') ?? 'info',

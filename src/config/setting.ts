@@ -6,6 +6,7 @@
 
 import { isAbsolute, join, resolve } from 'node:path';
 import { multiaddr } from '@multiformats/multiaddr';
+import { grant } from '../mesh/grant.ts';
 import { formatRpcAddress, maxSocketPathBytes, parseRpcAddress } from '../mesh/rpc-address.ts';
 
 export interface Setting {
@@ -26,14 +27,17 @@ type Kind =
   | 'text'
   | 'path'
   | 'port'
+  | 'seconds'
   | 'host'
   | 'url'
   | 'choice'
   | 'switch'
   | 'service'
+  | 'grant'
   | 'list'
   | 'multiaddrs'
   | 'places'
+  | 'python-places'
   | 'services';
 
 export interface ReadContext {
@@ -81,6 +85,12 @@ const textKinds = {
   },
   switch: { allowed: 'on or off', read: (text) => switchWords[text.toLowerCase()] },
   service: { allowed: serviceWords, read: (text, context) => rpcAddress(text, context) },
+  seconds: {
+    allowed: 'seconds, from 1 to 3600',
+    read: (text) =>
+      /^\d+(\.\d+)?$/.test(text) && Number(text) >= 1 && Number(text) <= 3600 ? Number(text) : undefined,
+  },
+  grant: { allowed: `JSON with some of ${Object.keys(grant.shape).join(', ')}`, read: (text) => partOfGrant(text) },
 } as const satisfies Partial<Record<Kind, KindEntry>>;
 
 /** Lists are read item by item. */
@@ -95,6 +105,13 @@ const listKinds = {
     read: (text, context) => {
       if (!looksLikeMultiaddr(text)) return absolutePath(text, context);
       return isMultiaddr(text) && /\/p2p\/[^/]+$/.test(text) ? text : undefined;
+    },
+  },
+  'python-places': {
+    allowed: 'multiaddrs such as /ip4/192.168.1.9/tcp/9710, or paths of announce files',
+    read: (text, context) => {
+      if (!looksLikeMultiaddr(text)) return absolutePath(text, context);
+      return isMultiaddr(text) ? text : undefined;
     },
   },
   services: { allowed: serviceWords, read: (text, context) => rpcAddress(text, context) },
@@ -128,6 +145,15 @@ function kindEntry(setting: Setting): KindEntry {
 function absolutePath(text: string, { folder, home }: ReadContext): string {
   if (text === '~' || text.startsWith('~/')) return join(home, text.slice(1));
   return isAbsolute(text) ? text : resolve(folder, text);
+}
+
+/** The fields that are named; the others keep their defaults. */
+function partOfGrant(text: string): unknown {
+  try {
+    return grant.partial().parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
 }
 
 /** With an absolute path. */

@@ -4,6 +4,7 @@
  * from this table.
  */
 
+import type { Grant } from '../mesh/grant.ts';
 import { type Admission, admissions, type Layout, layouts } from '../mesh/node-options.ts';
 import type { Setting } from './setting.ts';
 
@@ -118,6 +119,49 @@ export const settings = {
     defaultText: 'none',
     audience: 'node',
   },
+  'python-listen': {
+    kind: 'multiaddrs',
+    summary: 'Multiaddrs (TCP) to listen on for Python nodes, which know no mesh key: a token stands in its place.',
+    example: '/ip4/0.0.0.0/tcp/9710',
+    defaultText: 'none: Python nodes cannot connect',
+    audience: 'node',
+  },
+  'python-peers': {
+    kind: 'python-places',
+    summary: 'Python nodes to use: multiaddrs, with or without a peer id, or paths of their announce files.',
+    example: '/ip4/192.168.1.9/tcp/9710',
+    defaultText: 'none',
+    audience: 'node',
+  },
+  'python-token-file': {
+    kind: 'path',
+    summary: 'File with the token that Python nodes show and are shown.',
+    example: '/srv/taskmesh/python.token',
+    defaultText: '<data>/python.token, if there is one',
+    audience: 'node',
+  },
+  'python-grant': {
+    kind: 'grant',
+    summary:
+      'What whoever holds the token may do, where it differs from the default: submit and work, no tools, no cache.',
+    example: '{"cache_read":["*"],"cache_write":["shared/"]}',
+    defaultText: '{}',
+    audience: 'node',
+  },
+  'python-lease-s': {
+    kind: 'seconds',
+    summary: 'Seconds that a Python worker may take for a task: it never renews its lease.',
+    example: '1800',
+    defaultText: '300',
+    audience: 'node',
+  },
+  'python-legacy': {
+    kind: 'switch',
+    summary: 'Speak Python nodes’ older protocol too, of one line each way.',
+    example: 'on',
+    defaultText: 'off',
+    audience: 'node',
+  },
   'allowed-hosts': {
     kind: 'list',
     summary: 'Host names, besides loopback’s, under which HTTP requests may reach the server.',
@@ -183,6 +227,13 @@ export interface Settings {
   /** Without a mesh key it means nothing: everybody who can connect is served. */
   admit: Admission;
   tools: string | undefined;
+  pythonListen: string[];
+  /** Multiaddrs and absolute paths of announce files. */
+  pythonPeers: string[];
+  pythonTokenFile: string | undefined;
+  pythonGrant: Partial<Grant>;
+  pythonLeaseS: number;
+  pythonLegacy: boolean;
   allowedHosts: string[];
   allowedOrigins: string[];
   logLevel: LogLevel;

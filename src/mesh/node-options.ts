@@ -26,8 +26,8 @@ export interface PythonOptions {
   legacy: boolean;
   /** Seconds that a Python worker may take for a task: it never renews its lease. */
   leaseSeconds: number;
-  /** What whoever holds the token may do. Default: submit and work; no tools, no cache. */
-  grant?: Grant;
+  /** What whoever holds the token may do, where it differs from the default: submit and work; no tools, no cache. */
+  grant?: Partial<Grant>;
 }
 
 export interface NodeOptions {

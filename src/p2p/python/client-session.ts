@@ -153,7 +153,7 @@ function sessionError({ code, message }: Record<string, unknown>): MeshError {
 export function unauthorized(): MeshError {
   return new MeshError(
     'unauthorized',
-    'The Python node does not accept the token. Put its own token into the file of --python-token.',
+    'The Python node does not accept the token. Put its own token into the file of --python-token-file.',
   );
 }
 

@@ -63,7 +63,7 @@ export async function pythonFor(
   { operations, ...parts }: PythonParts,
 ): Promise<OpenPython | undefined> {
   if (options === undefined) return undefined;
-  const grant = options.grant ?? tokenGrant;
+  const grant = { ...tokenGrant, ...options.grant };
   const meshFor = (caller: string): Mesh => checked(grantedMesh(operations, caller, grant), parts.limits);
   return openPython({ ...parts, options, dataFolder, meshFor });
 }
@@ -126,8 +126,8 @@ async function tokenOf({ listen, tokenFile }: PythonOptions): Promise<string | u
   if (!guards) return undefined;
   throw new MeshError(
     'invalid_config',
-    'A listener for Python nodes needs a token in the place of the mesh key. Make one (openssl rand -hex 32 > FILE), and name the file with --python-token.',
-    { details: { setting: 'python-token' } },
+    'A listener for Python nodes needs a token in the place of the mesh key. Make one (openssl rand -hex 32 > FILE), and name the file with --python-token-file.',
+    { details: { setting: 'python-token-file' } },
   );
 }
 

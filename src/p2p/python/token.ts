@@ -22,7 +22,7 @@ export async function readToken(file: string, { guards }: { guards: boolean }): 
   throw new MeshError(
     'invalid_config',
     `The token file for Python nodes, ${file}, ${what}. Make one with: openssl rand -hex 32 > ${file}`,
-    { details: { setting: 'python-token', value: file } },
+    { details: { setting: 'python-token-file', value: file } },
   );
 }
 
