@@ -66,7 +66,7 @@ await serveCells<QueueParams, QueueTask>(async ({ system, folder: given, url = '
         waiting -= count;
         const rate = count / (tookMs / 1000);
         rates.set(inFlight, rate);
-        if (tookMs >= ms / 2 || count >= mostTasks) return { figures: { work: rate }, notes: { tasks: count } };
+        if (tookMs >= 0.7 * ms || count >= mostTasks) return { figures: { work: rate }, notes: { tasks: count } };
       }
     },
     async close() {

@@ -98,6 +98,8 @@ export const queue: Suite = {
       subject: { runtime, file, params: { ...params } },
       task: { ...task },
       roundMs,
+      // A fresh process finds its pace after some thousand tasks only.
+      warmUpMs: 3 * roundMs,
       block,
     });
     const own = (
