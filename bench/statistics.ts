@@ -78,12 +78,16 @@ export function unpairedRatio(of: Rounds, to: Rounds, seed = 1): RatioEstimate |
   return { ...ratio, verdict: isEnough ? verdictOf(ratio) : 'same' };
 }
 
+/** Below this no difference is spoken of, however narrow its interval: two processes of one program differ by as much. */
+const leastEffect = 1.01;
+
 /**
- * Nothing was seen when the interval holds 1, or when it is wider than the effect itself (both as factors: from 1.2 to 1.8 is as
- * wide as 1.5, so an effect of 1.4 would not count).
+ * Nothing was seen when the interval holds 1, when it is wider than the effect itself (both as factors: from 1.2 to 1.8 is as
+ * wide as 1.5, so an effect of 1.4 would not count), or when the effect is below 1 %.
  */
 export function verdictOf({ value, low, high }: Estimate): RatioEstimate['verdict'] {
-  if (low <= 1 && high >= 1) return 'same';
-  if (Math.log(high / low) > Math.abs(Math.log(value))) return 'same';
+  const effect = Math.abs(Math.log(value));
+  if ((low <= 1 && high >= 1) || effect < Math.log(leastEffect)) return 'same';
+  if (Math.log(high / low) > effect) return 'same';
   return value < 1 ? 'less' : 'more';
 }

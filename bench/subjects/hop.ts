@@ -29,9 +29,9 @@ const openers = {
   tinypool: async () => (await import('./hop-peers.ts')).openTinypool(),
   comlink: async () => (await import('./hop-peers.ts')).openComlink(),
   birpc: async () => (await import('./hop-peers.ts')).openBirpc(),
-  /** For tests: takes so long by the clock, and nothing else. */
-  'busy 2 ms': async () => (await import('./hop-delay.ts')).openDelay(2),
-  'busy 3 ms': async () => (await import('./hop-delay.ts')).openDelay(3),
+  /** For tests: keep the processor busy for so long. Shorter than a turn of the system's scheduler, so that few calls are cut in two. */
+  'busy 0.2 ms': async () => (await import('./hop-delay.ts')).openDelay(0.2),
+  'busy 0.3 ms': async () => (await import('./hop-delay.ts')).openDelay(0.3),
 } satisfies Record<string, () => Promise<HopWay>>;
 
 export type HopLayout = keyof typeof openers;
