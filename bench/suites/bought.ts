@@ -91,7 +91,7 @@ export const bought: Suite = {
   title: 'What the hop buys',
   question:
     'While peers send bulk, tasks and new connections: how long do HTTP requests take that do not touch P2P, and those that do, in each layout? And what does a busy HTTP side do to peers?',
-  budgetMs: { full: 270_000, quick: 24_000, smoke: 25_000 },
+  budgetMs: { full: 255_000, quick: 22_000, smoke: 25_000 },
   async plan({ runtimes, mode, folder }) {
     const cells = runtimes.flatMap((runtime) =>
       loads.flatMap((load) =>

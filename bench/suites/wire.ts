@@ -35,7 +35,7 @@ export const wire: Suite = {
   title: 'The wire',
   question:
     'What does a message from one process to another cost by raw TCP, HTTP, WebSocket, a libp2p stream per call, and by the one long-lived stream that peers keep?',
-  budgetMs: { full: 75_000, quick: 12_000, smoke: 12_000 },
+  budgetMs: { full: 75_000, quick: 11_000, smoke: 12_000 },
   async plan({ runtimes, mode }) {
     const pairs = pairsOf(runtimes, mode === 'full');
     const roundMs = { full: 120, quick: 50, smoke: 10 }[mode];
