@@ -1,0 +1,117 @@
+/**
+ * What a peer notices when another one floods the node that both are connected to: `node bench/flood.ts [rounds] [seconds]`.
+ *
+ * Three processes: the node, the peer that floods, and this one, the neighbour, which asks the node for its status at a steady
+ * rate. Each round has three parts: nobody else does anything; the other process computes and sends nothing; it floods. Printed
+ * per kind of flood: the neighbour's p99 under it ÷ its p99 beside the computing, and ÷ its p99 alone, each with the median of
+ * rounds and its 95 % interval. On a machine with fewer than three free cores the first says what the node can do about it.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { checked } from '../src/mesh/checked.ts';
+import { createNode } from '../src/p2p/node.ts';
+import { openLoop } from './loops.ts';
+import { quantile, ratioEstimate } from './statistics.ts';
+
+const kinds = ['requests', 'bulk', 'broken'] as const;
+
+/** Calls of the neighbour per second. */
+const perSecond = 200;
+
+/** Longest that the neighbour waits for one answer. */
+const deadlineMs = 5_000;
+
+const rounds = Number(process.argv[2] ?? 5);
+const seconds = Number(process.argv[3] ?? 3);
+
+interface Child {
+  readonly child: ChildProcess;
+  /** The next line that it prints. */
+  next(): Promise<string>;
+  say(line: string): void;
+  end(): Promise<void>;
+}
+
+function start(file: string, ...args: string[]): Child {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  const child = spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  if (child.stdout === null || child.stdin === null) throw new Error('no pipes');
+  const { stdin } = child;
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  return {
+    child,
+    next: async () => String((await lines.next()).value),
+    say: (line) => void stdin.write(`${line}\n`),
+    async end() {
+      stdin.end();
+      await closed;
+    },
+  };
+}
+
+const flooded = start('./flood-node.ts');
+const address = await flooded.next();
+const folder = await mkdtemp(join(tmpdir(), 'taskmesh-flood-'));
+const neighbour = createNode({ dataFolder: folder, listen: [], bootstrap: [], mdns: false, layout: 'inline' });
+await neighbour.start();
+const mesh = checked(neighbour);
+const ask = (): Promise<unknown> => mesh.call('status', { remote_multiaddr: address }, { deadlineMs });
+
+/** The neighbour's p99 in milliseconds, and how many of its calls failed. */
+async function measure(): Promise<{ p99: number; failed: number }> {
+  const { latency, failed } = await openLoop(ask, { perSecond, ms: seconds * 1000 });
+  return { p99: quantile(latency, 0.99) / 1000, failed };
+}
+
+async function under(kind: string): Promise<{ p99: number; failed: number; sent: number; cut: number }> {
+  flooder.say(`go ${kind}`);
+  const measured = await measure();
+  flooder.say('stop');
+  return { ...measured, ...(JSON.parse(await flooder.next()) as { sent: number; cut: number }) };
+}
+
+const inText = (values: readonly number[]): string => values.map((value) => value.toFixed(2)).join(' ');
+
+function ratioInText(of: readonly number[], to: readonly number[]): string {
+  const found = ratioEstimate([of], [to]);
+  if (found === undefined) return 'not measured';
+  return `${found.value.toFixed(2)} (${found.low.toFixed(2)} to ${found.high.toFixed(2)})`;
+}
+
+const flooder = start('./flood-peer.ts', address);
+await flooder.next();
+await measure();
+console.log(
+  `${cpus().length} cores, Node ${process.version}; ${rounds} rounds of ${seconds} s, ${perSecond} calls a second`,
+);
+for (const kind of kinds) {
+  const [alone, beside, flooding]: [number[], number[], number[]] = [[], [], []];
+  let [failed, sent, cut] = [0, 0, 0];
+  for (let round = 0; round < rounds; round++) {
+    alone.push((await measure()).p99);
+    beside.push((await under('nothing')).p99);
+    const measured = await under(kind);
+    flooding.push(measured.p99);
+    failed += measured.failed;
+    sent += measured.sent;
+    cut += measured.cut;
+  }
+  console.log(`\n${kind}: the neighbour’s p99 ÷ that beside a busy process ${ratioInText(flooding, beside)}`);
+  console.log(
+    `  ÷ that alone ${ratioInText(flooding, alone)}; beside a busy process ÷ alone ${ratioInText(beside, alone)}`,
+  );
+  console.log(`  in ms: alone ${inText(alone)}; beside ${inText(beside)}; under the flood ${inText(flooding)}`);
+  console.log(`  ${sent} messages were thrown, ${cut} streams were cut off, ${failed} of the neighbour’s calls failed`);
+}
+await flooder.end();
+await neighbour.stop();
+await flooded.end();
+await rm(folder, { recursive: true, force: true });
+process.exit(0);
