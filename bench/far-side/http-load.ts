@@ -1,12 +1,15 @@
 /**
- * An open loop of HTTP requests, in a process of its own: takes a URL and how many a second, prints a line when the first
- * answers came, and goes on until its stdin ends. Started by `bench/subjects/hop.ts`.
+ * An open loop of HTTP requests, in a process of its own: takes a URL and how many a second; is told `on`, and answers when the
+ * load runs; is told `off`, and answers when it has ended. Started by `bench/subjects/hop.ts`.
  */
 
 import { Agent, request } from 'node:http';
 import process from 'node:process';
 import { openLoop } from '../loops.ts';
 import { serveUntilStdinEnds } from './process-life.ts';
+
+/** The load comes in such pieces, and is on when the first of them was answered, in milliseconds. */
+const pieceMs = 20;
 
 const [url = '', perSecond = '0'] = process.argv.slice(2);
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -18,11 +21,20 @@ const ask = (): Promise<void> =>
     outgoing.end();
   });
 
-const load = (ms: number) => openLoop(ask, { perSecond: Number(perSecond), ms });
+let isOn = false;
+let ended = Promise.resolve();
 
-await load(100);
-const forever = async (): Promise<never> => {
-  for (;;) await load(1_000);
-};
-void forever();
-await serveUntilStdinEnds('under load');
+const piece = () => openLoop(ask, { perSecond: Number(perSecond), ms: pieceMs });
+
+async function load(): Promise<void> {
+  while (isOn) await piece();
+}
+
+await serveUntilStdinEnds('ready', async (word) => {
+  isOn = word === 'on';
+  if (isOn) {
+    await piece();
+    ended = load();
+  } else await ended;
+  return word;
+});

@@ -6,7 +6,7 @@
 import type { CellReport, Report, SuiteReport } from '../report-schema.ts';
 import type { RatioEstimate } from '../suite.ts';
 import { type Crossover, crossoverOf, type LoadStep } from '../suites/bought-crossover.ts';
-import { number, withInterval } from './numbers.ts';
+import { withInterval } from './numbers.ts';
 import { cellsWhere, ratioIn, suiteOf } from './report-figures.ts';
 import { unexplainedIn } from './unexplained.ts';
 
@@ -117,7 +117,7 @@ function crossoverRule(runtime: string, crossover: Crossover | undefined): Rule[
     case 'from':
       return [
         {
-          text: `On ${runtime}, choose the worker from ${number(crossover.load)} MB/s of P2P traffic on${crossover.lowest ? ', the least that was measured' : ''}.`,
+          text: `On ${runtime}, choose the worker from ${crossover.load} MB/s of P2P traffic on${crossover.lowest ? ', the least that was measured' : ''}.`,
           because: `There the p99 of requests off P2P in the shared loop is ${withInterval(crossover.ratio)} times that beside a worker, and at no higher load it is shown to be the other way.`,
         },
       ];

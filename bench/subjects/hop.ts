@@ -36,16 +36,21 @@ const openers = {
 
 export type HopLayout = keyof typeof openers;
 
-/** A server in the loop that asks, with nothing behind it. */
-async function serveBeside(): Promise<{ url: string; close(): void }> {
+/** A server in the loop that asks, with nothing behind it, and a process that sends it requests while it is told to. */
+async function loadBeside(perSecond: number): Promise<{ process: StartedProcess; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     request.resume();
     response.setHeader('content-type', 'application/json').end('{"ok":true}');
   });
+  // Its connections are idle between two rounds.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const process = await startProcess(new URL('../far-side/http-load.ts', import.meta.url), [url, String(perSecond)]);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    close() {
+    process,
+    async close() {
+      await process.stop();
       server.close();
       server.closeAllConnections();
     },
@@ -55,6 +60,7 @@ async function serveBeside(): Promise<{ url: string; close(): void }> {
 await serveCells<HopLayout, HopTask>(async (layout) => {
   const way = await openers[layout]();
   const payloads = new Map<number, HopPayload>();
+  let load: Awaited<ReturnType<typeof loadBeside>> | undefined;
   const payload = (bytes: number): HopPayload => {
     const made = payloads.get(bytes) ?? payloadOf(bytes);
     payloads.set(bytes, made);
@@ -63,22 +69,19 @@ await serveCells<HopLayout, HopTask>(async (layout) => {
   return {
     async measure({ inFlight, payloadBytes, httpPerSecond }, { ms }) {
       const sent = payload(payloadBytes);
-      let load: StartedProcess | undefined;
-      let server: { url: string; close(): void } | undefined;
+      const measured = async () => ({ figures: { ...(await closedLoop(() => way.ask(sent), { inFlight, ms })) } });
+      if (httpPerSecond === 0) return measured();
+      load ??= await loadBeside(httpPerSecond);
+      await load.process.tell('on');
       try {
-        if (httpPerSecond > 0) {
-          server = await serveBeside();
-          load = await startProcess(new URL('../far-side/http-load.ts', import.meta.url), [
-            server.url,
-            String(httpPerSecond),
-          ]);
-        }
-        return { figures: { ...(await closedLoop(() => way.ask(sent), { inFlight, ms })) } };
+        return await measured();
       } finally {
-        await load?.stop();
-        server?.close();
+        await load.process.tell('off');
       }
     },
-    close: () => way.close(),
+    async close() {
+      await load?.close();
+      await way.close();
+    },
   };
 });
