@@ -8,7 +8,7 @@ import type { CliContext } from './cli-context.ts';
 import type { Flags, FlagValue } from './flags.ts';
 import type { Style } from './style.ts';
 
-export const groups = ['Nodes', 'Give work', 'Do work', 'Cache'] as const;
+export const groups = ['Nodes', 'Trust', 'Give work', 'Do work', 'Cache'] as const;
 
 export interface Command {
   /** One or two words: `submit`, `cache get`. */

@@ -1,11 +1,16 @@
-/** The table of commands: all operations, and the three commands that are more than one call. */
+/** The table of commands: all operations, and the commands that are more than one call. */
 
 import { type OperationName, operationNames } from '../mesh/operations.ts';
 import type { Command, Positional } from './command.ts';
+import { grantCommand } from './grant.ts';
 import { init } from './init.ts';
+import { invite } from './invite.ts';
+import { joinCommand } from './join.ts';
 import { callOperation, type OperationCommand, operationCommand } from './operation-command.ts';
 import { p2p } from './p2p.ts';
+import { revokeCommand } from './revoke.ts';
 import { serve } from './serve.ts';
+import { trustCommand } from './trust.ts';
 import { waitFor } from './wait.ts';
 import { work } from './work.ts';
 
@@ -36,6 +41,16 @@ const made: Readonly<Record<OperationName, Made>> = {
     positionals: [needed('tool_name', 'TOOL'), optional('args', 'ARGS')],
     description: 'ARGS is a JSON object, @path for a file with one, or - for standard input.',
     examples: [`call word_count '{"text": "to be or not to be"}' --peer 12D3KooW…`],
+  },
+  mcp_request: {
+    group: 'Nodes',
+    positionals: [needed('method', 'METHOD'), optional('params', 'PARAMS')],
+    description:
+      'METHOD is tools/list, tools/call or server/discover. PARAMS is a JSON object, @path for a file with one, or - for standard input.',
+    examples: [
+      'mcp-request tools/list --peer 12D3KooW…',
+      `mcp-request tools/call '{"name": "word_count", "arguments": {"text": "to be"}}' --peer 12D3KooW…`,
+    ],
   },
   submit: {
     group: 'Give work',
@@ -150,6 +165,11 @@ export const commands: readonly Command[] = [
   serve,
   p2p,
   init,
+  invite,
+  joinCommand,
+  grantCommand,
+  revokeCommand,
+  trustCommand,
   work,
   ...operationNames.map((operation) => operationCommand({ operation, ...made[operation] })),
 ];

@@ -76,6 +76,7 @@ const shows: Shows = {
     ]);
     return `${table(['OUTCOME', 'METHOD', 'TIME', 'PEER', 'ADDRESS'], rows)}\n${summary}`;
   },
+  mcp_request: ({ result }) => valueText(result) ?? 'null',
   call_tool: ({ result }) => valueText(result) ?? 'null',
   cache_get: ({ hit, value }) => (hit ? (valueText(value) ?? 'null') : 'There is nothing under this key.'),
   cache_has: ({ hit }) => (hit ? 'yes' : 'no'),

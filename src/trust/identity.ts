@@ -13,6 +13,7 @@ import {
   privateKeyToProtobuf,
 } from '@libp2p/crypto/keys';
 import type { Ed25519PrivateKey } from '@libp2p/interface';
+import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { MeshError } from '../mesh/errors.ts';
 import { readPrivateFile, writePrivateFile } from './private-file.ts';
 
@@ -26,6 +27,11 @@ export async function loadIdentity(file: string): Promise<Ed25519PrivateKey> {
   const key = await generateKeyPair('Ed25519');
   await writePrivateFile(file, Buffer.from(`${Buffer.from(privateKeyToProtobuf(key)).toString('base64')}\n`));
   return key;
+}
+
+/** The peer id of the identity in the file; it is made if need be. */
+export async function ownPeerId(file: string): Promise<string> {
+  return peerIdFromPrivateKey(await loadIdentity(file)).toString();
 }
 
 async function decode(bytes: Uint8Array, file: string): Promise<Ed25519PrivateKey> {

@@ -77,11 +77,16 @@ function ofKey(field: 'cache_read' | 'cache_write', prefixes: readonly string[],
   throw missing(field, key, `${verb} the key "${key.slice(0, 100)}" of its cache`);
 }
 
+/** The command line's name for a field. */
+function flagOf(field: keyof Grant): string {
+  return field === 'tools' ? 'tool' : field.replace('_', '-');
+}
+
 /** The refusal, with what would have to be granted. */
 export function missing(field: keyof Grant, value: string, what: string): MeshError {
   return new MeshError(
     'unauthorized',
-    `The node does not let this peer ${what}. Its operator can allow it: taskmesh grant <peer id> --${field.replace('_', '-')} ${value === everything ? `'*'` : value.slice(0, 100)}`,
+    `The node does not let this peer ${what}. Its operator can allow it: taskmesh grant <peer id> --${flagOf(field)} ${value === everything ? `'*'` : value.slice(0, 100)}`,
     { details: { grant: field, value: value.slice(0, 100) } },
   );
 }

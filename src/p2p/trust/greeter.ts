@@ -36,8 +36,8 @@ export class Greeter {
   readonly #options: GreeterOptions;
   /** One greeting per connection, however many wait for it. */
   readonly #greetings = new WeakMap<Connection, Promise<void>>();
-  /** Tickets that are being shown now: not on two connections at once. */
-  readonly #showing = new Set<string>();
+  /** Peers to whom a ticket is being shown: not on two connections at once. */
+  readonly #showing = new Map<string, Promise<void>>();
   readonly #refusedBy = new Map<string, MeshError>();
 
   constructor(options: GreeterOptions) {
@@ -69,10 +69,10 @@ export class Greeter {
   async #greet(connection: Connection): Promise<void> {
     const peerId = connection.remotePeer.toString();
     const { book } = this.#options;
-    const join = book.joins.find(({ inviter, id }) => inviter === peerId && !this.#showing.has(id));
+    const join = book.joins.find(({ inviter }) => inviter === peerId);
     try {
-      if (join !== undefined) await this.#join(connection, join);
-      else await this.#hello(connection, peerId);
+      if (join === undefined) await this.#hello(connection, peerId);
+      else await this.#joinOnce(connection, join);
       this.#refusedBy.delete(peerId);
     } catch (thrown) {
       const error = toMeshError(thrown);
@@ -84,10 +84,21 @@ export class Greeter {
     }
   }
 
+  /** Another connection that comes meanwhile waits, and then says hello. */
+  async #joinOnce(connection: Connection, join: JoinEntry): Promise<void> {
+    const running = this.#showing.get(join.inviter);
+    if (running !== undefined) {
+      await running.catch(() => {});
+      return this.#hello(connection, join.inviter);
+    }
+    const showing = this.#join(connection, join).finally(() => this.#showing.delete(join.inviter));
+    this.#showing.set(join.inviter, showing);
+    return showing;
+  }
+
   async #join(connection: Connection, join: JoinEntry): Promise<void> {
     const { book } = this.#options;
     const peerId = connection.remotePeer.toString();
-    this.#showing.add(join.id);
     try {
       await this.#ask(connection, { type: 'join', ticket: join.id, secret: join.secret });
       await book.endJoin(join, null);
@@ -100,8 +111,6 @@ export class Greeter {
       await this.#hello(connection, peerId).catch(() => {
         throw error;
       });
-    } finally {
-      this.#showing.delete(join.id);
     }
   }
 

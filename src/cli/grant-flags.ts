@@ -1,0 +1,96 @@
+/** The flags by which an operator says what a peer may do, for `invite`, `join` and `grant`; and the same in words. */
+
+import { z } from 'zod';
+import { everything, type Grant, grant, noGrant, type Reach } from '../mesh/grant.ts';
+import type { CommandCall } from './command.ts';
+import type { Flags } from './flags.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Stands for an empty list. */
+const none = 'none';
+
+export const grantFlags: Flags = {
+  may: {
+    kind: 'list',
+    placeholder: 'WORDS',
+    summary:
+      'All that is allowed: submit, work, see, cancel, cache, tools, introduce; with a name behind a colon only that: submit:text.stats, see:own, tools:word_count. The flags below go on top of it.',
+  },
+  submit: { kind: 'list', placeholder: 'TYPES', summary: 'Task types that may be submitted; * is all, none is none.' },
+  work: { kind: 'list', placeholder: 'TYPES', summary: 'Task types that may be claimed.' },
+  see: { kind: 'text', placeholder: 'WHOSE', summary: 'Whose tasks may be looked at: all, own, none.' },
+  cancel: { kind: 'text', placeholder: 'WHOSE', summary: 'Whose tasks may be cancelled and retried: all, own, none.' },
+  tool: { kind: 'list', placeholder: 'NAMES', summary: 'Tools of this node that may be called.' },
+  'cache-read': { kind: 'list', placeholder: 'PREFIXES', summary: 'Beginnings of cache keys that may be read.' },
+  'cache-write': { kind: 'list', placeholder: 'PREFIXES', summary: 'Beginnings of cache keys that may be changed.' },
+  rate: { kind: 'text', placeholder: 'NUMBER', summary: 'Requests a second at most.' },
+  introduce: { kind: 'switch', summary: 'Serve those whom the peer invites as well, within what it may itself.' },
+};
+
+/** What the flags say, on top of what is allowed without them. Throws `UsageError`. */
+export function readGrant({ flags }: CommandCall, otherwise: Grant): Grant {
+  const given: Record<string, unknown> = { ...(flags.may === undefined ? otherwise : allowed(words(flags.may))) };
+  for (const [flag, field] of Object.entries(listFields))
+    if (flags[flag] !== undefined) given[field] = words(flags[flag]).filter((word) => word !== none);
+  for (const field of ['see', 'cancel', 'introduce'] as const)
+    if (flags[field] !== undefined) given[field] = flags[field];
+  if (flags.rate !== undefined) given.requests_per_second = Number(flags.rate);
+  const checked = grant.safeParse(given);
+  if (checked.success) return checked.data;
+  throw new UsageError(
+    `What the peer may do is not said right: ${z.prettifyError(checked.error).replaceAll('\n', ' ')}`,
+  );
+}
+
+const listFields = {
+  submit: 'submit',
+  work: 'work',
+  tool: 'tools',
+  'cache-read': 'cache_read',
+  'cache-write': 'cache_write',
+} as const;
+
+function words(value: unknown): string[] {
+  const texts = Array.isArray(value) ? value : [value];
+  return texts.flatMap((text) => String(text).split(',')).filter((word) => word !== '');
+}
+
+/** `submit`, `see:own`, … begin from nothing. */
+function allowed(said: readonly string[]): Grant {
+  const made: Grant = { ...noGrant };
+  for (const word of said) {
+    const colon = word.indexOf(':');
+    const name = colon < 0 ? word : word.slice(0, colon);
+    const what = colon < 0 ? everything : word.slice(colon + 1);
+    const add = (field: 'submit' | 'work' | 'tools' | 'cache_read' | 'cache_write'): void => {
+      made[field] = [...made[field], what];
+    };
+    if (name === 'submit' || name === 'work' || name === 'tools') add(name);
+    else if (name === 'cache') for (const field of ['cache_read', 'cache_write'] as const) add(field);
+    else if (name === 'see' || name === 'cancel') made[name] = (colon < 0 ? 'all' : what) as Reach;
+    else if (name === 'introduce') made.introduce = true;
+    else if (name !== none)
+      throw new UsageError(
+        `--may does not know "${word}". It knows submit, work, see, cancel, cache, tools, introduce.`,
+      );
+  }
+  return made;
+}
+
+/** What a grant allows, as a sentence's end. */
+export function grantWords(allows: Grant): string {
+  const list = (names: readonly string[], all: string, some: (names: string) => string): string[] =>
+    names.length === 0 ? [] : [names.includes(everything) ? all : some(names.join(', '))];
+  const said = [
+    ...list(allows.submit, 'submit tasks', (names) => `submit tasks of the types ${names}`),
+    ...list(allows.work, 'work on tasks', (names) => `work on tasks of the types ${names}`),
+    ...(allows.see === 'none' ? [] : [allows.see === 'all' ? 'see all tasks' : 'see its own tasks']),
+    ...(allows.cancel === 'none' ? [] : [allows.cancel === 'all' ? 'cancel any task' : 'cancel its own tasks']),
+    ...list(allows.tools, 'call all tools', (names) => `call the tools ${names}`),
+    ...list(allows.cache_read, 'read the cache', (names) => `read the cache under ${names}`),
+    ...list(allows.cache_write, 'write the cache', (names) => `write the cache under ${names}`),
+    ...(allows.introduce ? ['introduce others'] : []),
+  ];
+  const rate = allows.requests_per_second === undefined ? '' : `, at ${allows.requests_per_second} requests a second`;
+  return said.length === 0 ? 'nothing at all' : `${said.join(', ')}${rate}`;
+}

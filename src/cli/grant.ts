@@ -1,0 +1,47 @@
+/** `taskmesh grant`: lists a peer, or changes what it may do. The running node sees the file change. */
+
+import { defaultGrant } from '../mesh/grant.ts';
+import { TrustFolder } from '../trust/trust-folder.ts';
+import type { Command, CommandCall, Outcome } from './command.ts';
+import { grantFlags, grantWords, readGrant } from './grant-flags.ts';
+import { peerIdOf } from './trusted-peer.ts';
+
+export const grantCommand: Command = {
+  name: 'grant',
+  group: 'Trust',
+  summary: 'Let a peer in, or change what it may do here.',
+  description:
+    'Lists the peer at this node, with the default rights (submit and work; no tools) or what the flags say. A peer that is listed already keeps what no flag names; one that was shut out is let in again. The running node obeys at once.',
+  positionals: [{ name: 'peer', label: 'PEER', required: true, summary: 'Its peer id, or the label it was given.' }],
+  flags: {
+    ...grantFlags,
+    label: { kind: 'text', placeholder: 'NAME', summary: 'What people call the peer.' },
+  },
+  needs: 'none',
+  examples: [
+    'grant 12D3KooW…',
+    'grant 12D3KooW… --label laptop --tool word_count',
+    'grant laptop --may submit:text.stats,see:own,cancel:own --rate 10',
+  ],
+  run: letIn,
+};
+
+async function letIn(call: CommandCall): Promise<Outcome> {
+  const { settings, flags } = call;
+  const trust = new TrustFolder(settings.data);
+  const peerId = await peerIdOf(call.arguments.peer?.[0] ?? '', trust);
+  const known = await trust.peers.get(peerId);
+  const grant = readGrant(call, known?.grant ?? defaultGrant);
+  const entry = {
+    peer_id: peerId,
+    label: typeof flags.label === 'string' ? flags.label : (known?.label ?? ''),
+    grant,
+    added_at: known?.added_at ?? call.clock.nowMs() / 1000,
+    revoked_at: null,
+    addresses: known?.addresses ?? [],
+    ticket: known?.ticket ?? null,
+  };
+  trust.make();
+  await trust.peers.put(entry);
+  return { answer: { ok: true, peer: entry }, text: `${peerId} may ${grantWords(grant)}.`, exitCode: 0 };
+}
