@@ -93,7 +93,7 @@ export const toolCall: Suite = {
   title: 'The tool call',
   question:
     'How long does a client wait for a tool, called over HTTP, in each layout; and how much of it is HTTP, MCP, validation, the hop, the wire, Noise, the queue, the disk?',
-  budgetMs: { full: 140_000, quick: 18_000, smoke: 30_000 },
+  budgetMs: { full: 140_000, quick: 18_000, smoke: 60_000 },
   async plan({ runtimes, mode, folder }) {
     memory = await makeMemoryFolder();
     const unitMs = { full: 200, quick: 70, smoke: 20 }[mode];
