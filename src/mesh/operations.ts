@@ -6,6 +6,7 @@
 import type { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { cacheDelete, cacheGet, cacheHas, cacheSet } from './operations/cache.ts';
+import { mcpRequest } from './operations/mcp.ts';
 import { callTool, connect, discover, peers, status } from './operations/peers.ts';
 import { cancel, get, list, retry, submit, submitMany, wait } from './operations/queue-submit.ts';
 import { claim, complete, fail, heartbeat, release } from './operations/queue-work.ts';
@@ -28,6 +29,7 @@ export const operations = {
   discover,
   connect,
   call_tool: callTool,
+  mcp_request: mcpRequest,
   cache_get: cacheGet,
   cache_set: cacheSet,
   cache_has: cacheHas,

@@ -46,7 +46,7 @@ function makeTool(name: OperationName): MeshTool {
       readOnlyHint: hints.readOnly,
       destructiveHint: hints.destructive,
       idempotentHint: hints.idempotent,
-      openWorldHint: remote || scope === 'peers:connect',
+      openWorldHint: remote || scope === 'peers:connect' || scope === 'tools:call',
     },
   };
 }

@@ -11,8 +11,10 @@ import type { ClaimedTask } from '../mesh/task.ts';
 import { claimAnywhere } from './claim.ts';
 import type { ClaimSource } from './claim-race.ts';
 import type { LocalOperations } from './local-operations.ts';
+import { passOn } from './mcp/pass-on.ts';
 import type { Peer, PeerClient } from './peer-client.ts';
 import type { PythonClient } from './python/python-client.ts';
+import type { PeerLinks } from './reach/peer-links.ts';
 import type { PeerWatch } from './reach/peer-watch.ts';
 import { type ClaimTroubles, ownQueue, peerQueue } from './remote-claim.ts';
 import { routeOf, targetOf } from './routing.ts';
@@ -24,6 +26,7 @@ export interface CallRouterOptions {
   peerId: string;
   operations: LocalOperations;
   client: PeerClient;
+  links: PeerLinks;
   /** Calls on Python nodes, where some are named. */
   python?: PythonClient | undefined;
   watch: PeerWatch;
@@ -44,6 +47,10 @@ export class CallRouter {
     input: CheckedInput<Name>,
     options: CallOptions = {},
   ): Promise<OperationOutput<Name>> {
+    if (name === 'mcp_request') {
+      const { links, peerId } = this.#options;
+      return (await passOn(links, peerId, input as CheckedInput<'mcp_request'>, options)) as OperationOutput<Name>;
+    }
     const { python } = this.#options;
     if (python !== undefined) {
       const pythonPeer = await python.meant(name, input);

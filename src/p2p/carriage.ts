@@ -19,6 +19,7 @@ export const mcpRevision = '2026-07-28';
 
 export const protocolVersionKey = 'io.modelcontextprotocol/protocolVersion';
 export const serverInfoKey = 'io.modelcontextprotocol/serverInfo';
+export const clientInfoKey = 'io.modelcontextprotocol/clientInfo';
 export const clientCapabilitiesKey = 'io.modelcontextprotocol/clientCapabilities';
 
 /** Key in `_meta`: the caller reads `structuredContent` alone, so that the same data need not be sent once more as text. */

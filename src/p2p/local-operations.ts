@@ -107,6 +107,9 @@ export class LocalOperations {
         tool: tool_name,
         result: await tools.call(tool_name, { args, timeoutMs: timeout_s * 1000, signal, onProgress }),
       }),
+      mcp_request: async () => {
+        throw new MeshError('unknown_operation', 'A node hands no request on for a peer; ask the other node yourself.');
+      },
       cache_get: async (input) => cache.get(input),
       cache_set: async (input) => cache.set(input),
       cache_has: async (input) => cache.has(input),

@@ -139,6 +139,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
   const router = new CallRouter({
     ...{ peerId, operations, watch, clock, limits },
     client: new PeerClient(links),
+    links,
     python: python?.client,
   });
 

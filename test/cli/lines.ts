@@ -61,6 +61,10 @@ export const lines: { [Name in OperationName]: [argv: string[], input: Record<st
   peers: [['peers', '--connected-only'], { connected_only: true }],
   discover: [['discover', '--timeout-s', '1'], { timeout_s: 1 }],
   connect: [['connect', peerId], { remote_peer_id: peerId }],
+  mcp_request: [
+    ['mcp-request', 'tools/call', '{"name": "echo"}', '--peer', '12D3KooWx'],
+    { method: 'tools/call', params: { name: 'echo' }, remote_peer_id: '12D3KooWx' },
+  ],
   call_tool: [
     ['call', 'word_count', '{"text":"a"}', '--peer', 'P'],
     { tool_name: 'word_count', args: { text: 'a' }, remote_peer_id: 'P' },

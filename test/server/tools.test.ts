@@ -27,6 +27,7 @@ const storedOrder = [
   'discover_peers',
   'connect_peer',
   'p2p_taskqueue_call_tool',
+  'p2p_mcp_request',
   'p2p_taskqueue_cache_get',
   'p2p_taskqueue_cache_set',
   'p2p_taskqueue_cache_has',
