@@ -18,6 +18,8 @@ export interface ServiceOn {
   /** A folder for all hosts' data; each gets one of its own in there. */
   folder: string;
   flags?: readonly string[];
+  /** Whom it serves; default: every host that has the mesh key. */
+  admit?: 'mesh-key' | 'listed';
 }
 
 /** The data folder of a host. */
@@ -25,8 +27,12 @@ export function dataOf(host: Host, folder: string): string {
   return join(folder, host.name);
 }
 
-export function serviceOn(host: Host, { runtime, folder, flags = [] }: ServiceOn): Promise<Service> {
-  return startService({ runtime, data: dataOf(host, folder), flags, inFront: host.inFront });
+export function serviceOn(
+  host: Host,
+  { runtime, folder, flags = [], admit = 'mesh-key' }: ServiceOn,
+): Promise<Service> {
+  const all = ['--admit', admit, ...flags];
+  return startService({ runtime, data: dataOf(host, folder), flags: all, inFront: host.inFront });
 }
 
 /** The address of a service that other hosts can dial. */
