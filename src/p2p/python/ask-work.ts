@@ -28,7 +28,14 @@ export const askWork = {
         if (isRecord(task)) context.askLater('release', { task_id: task.task_id, worker_id: worker, reason: '' });
       };
       const { task } = await context.ask('claim', asked, { dropped: giveBack });
-      if (task !== null && task !== undefined) return { task: await claimed(task, worker, sentMs, context) };
+      if (task !== null && task !== undefined) {
+        try {
+          return { task: await claimed(task, worker, sentMs, context) };
+        } catch (thrown) {
+          giveBack({ task });
+          throw thrown;
+        }
+      }
       if (context.monotonicMs() + pauseMs >= untilMs) return { task: null };
       await context.pause(pauseMs);
     }

@@ -68,7 +68,7 @@ export class MessageStream {
     return undefined;
   }
 
-  /** Resolves when the bytes are handed on, or the stream has ended: a reader that does not read makes the writer wait. */
+  /** Resolves when the bytes are handed on, or the stream has ended: a reader that does not read is waited for, and then cut off. */
   async send(bytes: Uint8Array): Promise<void> {
     if (this.closed.aborted) return;
     let taken = true;
@@ -79,8 +79,15 @@ export class MessageStream {
     }
     if (taken || this.closed.aborted) return;
     await new Promise<void>((resolve) => {
-      this.#stream.addEventListener('drain', () => resolve(), { once: true });
-      this.closed.addEventListener('abort', () => resolve(), { once: true });
+      const { clock, messageDeadlineMs } = this.#options;
+      const cancelTimer = clock.setTimer(messageDeadlineMs, () => this.abort(new Error('what was sent is not read')));
+      const done = (): void => {
+        cancelTimer();
+        this.closed.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#stream.addEventListener('drain', done, { once: true });
+      this.closed.addEventListener('abort', done, { once: true });
     });
   }
 

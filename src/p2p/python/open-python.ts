@@ -9,6 +9,7 @@ import { getLogger } from '@logtape/logtape';
 import { checked } from '../../mesh/checked.ts';
 import type { Clock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
+import type { Grant } from '../../mesh/grant.ts';
 import type { Limits } from '../../mesh/limits.ts';
 import type { Mesh } from '../../mesh/mesh.ts';
 import type { NodeOptions, PythonOptions } from '../../mesh/node-options.ts';
@@ -42,7 +43,8 @@ interface OpenPythonOptions {
   readonly privateKey: PrivateKey;
   readonly clock: Clock;
   readonly limits: Limits;
-  /** The checked operations in somebody's name, within the grant of whoever holds the token. */
+  readonly grant: Grant;
+  /** The checked operations in somebody's name, within the grant. */
   meshFor(caller: string): Mesh;
 }
 
@@ -65,7 +67,7 @@ export async function pythonFor(
   if (options === undefined) return undefined;
   const grant = { ...tokenGrant, ...options.grant };
   const meshFor = (caller: string): Mesh => checked(grantedMesh(operations, caller, grant), parts.limits);
-  return openPython({ ...parts, options, dataFolder, meshFor });
+  return openPython({ ...parts, options, dataFolder, grant, meshFor });
 }
 
 /** Throws `invalid_config` (no token), `invalid_multiaddr`, `address_in_use`. */
@@ -85,10 +87,15 @@ async function openPython(parts: OpenPythonOptions): Promise<OpenPython> {
       book,
       scheduler: new Scheduler(peerId, clock),
       leaseSeconds: options.leaseSeconds,
+      addresses: () => host.getMultiaddrs().map(String),
       legacy: options.legacy,
       limits,
     });
-    const guard = new Guard(token, clock, limits);
+    const perSecond = Math.min(
+      limits.pythonRequestsPerSecond,
+      parts.grant.requests_per_second ?? Number.POSITIVE_INFINITY,
+    );
+    const guard = new Guard(token, clock, { pythonRequestsPerSecond: perSecond });
     const listener = new PythonListener({ host, peerId, clock, limits, operations, guard, legacy: options.legacy });
     opened.use(listener);
     await listener.start();

@@ -20,6 +20,8 @@ export interface OperationParts {
   readonly scheduler: Scheduler;
   /** Seconds that a Python worker may take for a task: it never renews its lease. */
   readonly leaseSeconds: number;
+  /** Where Python nodes reach this one. */
+  addresses(): string[];
   /** Whether the older protocol is served too; `status` tells. */
   readonly legacy: boolean;
   readonly limits: Pick<Limits, 'maxPythonFrameBytes'>;

@@ -139,7 +139,7 @@ export class PythonClient implements Disposable {
     try {
       await withDeadline(
         { clock, deadlineMs: limits.dialDeadlineMs, signal: this.#ending.signal },
-        async (stop) => void (await place.connect(stop)),
+        async () => void (await place.connect()),
         () => new MeshError('timeout', `It did not answer within ${limits.dialDeadlineMs} ms.`),
       );
       log.info('The Python node at {place} is {peerId}', { place: place.text, peerId: place.peerId });

@@ -106,7 +106,7 @@ export class PythonPeer {
 
   async #open(signal: AbortSignal): Promise<Asking> {
     const { place, legacy, clock, limits } = this.#options;
-    const connection = await place.connect(signal);
+    const connection = await place.connect();
     const protocols = legacy ? [sessionProtocol, legacyProtocol] : [sessionProtocol];
     let stream: Stream;
     try {

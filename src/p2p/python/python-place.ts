@@ -46,11 +46,14 @@ export class PythonPlace {
     return withoutPeerId(address) === withoutPeerId(this.#address.toString());
   }
 
-  /** The connection that is there, or a new one. Rejects with `peer_unreachable`, `peer_not_found`, `invalid_json`. */
-  async connect(signal: AbortSignal): Promise<Connection> {
+  /**
+   * The connection that is there, or a new one, within the host's own time limit: it is shared by all who wait for it.
+   * Rejects with `peer_unreachable`, `peer_not_found`, `invalid_json`.
+   */
+  async connect(): Promise<Connection> {
     const open = this.#open();
     if (open !== undefined) return open;
-    this.#connecting ??= this.#dial(signal).finally(() => {
+    this.#connecting ??= this.#dial().finally(() => {
       this.#connecting = undefined;
     });
     return this.#connecting;
@@ -66,10 +69,10 @@ export class PythonPlace {
     return this.#host.getConnections(parsePeerId(this.peerId)).find(({ status }) => status === 'open');
   }
 
-  async #dial(signal: AbortSignal): Promise<Connection> {
+  async #dial(): Promise<Connection> {
     const address = this.#address ?? (await this.#announced());
     try {
-      const connection = await this.#host.dial(address, { signal });
+      const connection = await this.#host.dial(address);
       this.#met(connection.remotePeer.toString());
       return connection;
     } catch (cause) {

@@ -96,7 +96,7 @@ export function serveQueue(parts: OperationParts): Record<string, ServeOperation
     },
 
     async status(request) {
-      const { capabilities, queue, addresses } = await mesh.call('status', {});
+      const { capabilities, queue } = await mesh.call('status', {});
       const { task_types, tools } = capabilities;
       const answer = { capabilities: { task_types, tools }, nat: {}, session: '' };
       if (request.detail !== true) return answer;
@@ -105,7 +105,10 @@ export function serveQueue(parts: OperationParts): Record<string, ServeOperation
         queue,
         scheduler: scheduler.view(),
         local_worker: {},
-        transport: { protocols: [sessionProtocol, legacyProtocol].slice(0, parts.legacy ? 2 : 1), addresses },
+        transport: {
+          protocols: [sessionProtocol, legacyProtocol].slice(0, parts.legacy ? 2 : 1),
+          addresses: parts.addresses(),
+        },
       };
     },
   };
