@@ -53,9 +53,11 @@ export class LocalOperations {
       call: async (name, input, { signal, onProgress } = {}) => {
         try {
           const { input: allowed, mustBe } = permit.allow(name, input);
-          const output = await permit.run(name, input, signal, (stop) =>
-            this.call(name, allowed, { caller, mustBe, signal: stop, onProgress }),
-          );
+          const output = await permit.run(name, input, {
+            signal,
+            call: (stop) => this.call(name, allowed, { caller, mustBe, signal: stop, onProgress }),
+            look: (mustBe) => this.#look(input, { caller, mustBe }),
+          });
           return permit.shown(name, output);
         } catch (error) {
           if (error instanceof MeshError) permit.refused(error);
@@ -67,6 +69,13 @@ export class LocalOperations {
       },
       subscribe: () => () => {},
     };
+  }
+
+  /** Rejects with `unauthorized` when the caller may not look at the task that a call names. */
+  async #look(input: Record<string, unknown>, context: CallContext): Promise<void> {
+    const { task_id } = input;
+    if (typeof task_id === 'string')
+      await this.call('get', { task_id, remote_peer_id: '', remote_multiaddr: '' }, context);
   }
 
   #makeTable({ queue, cache, tools, network, status }: LocalParts): Table {

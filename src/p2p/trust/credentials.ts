@@ -8,7 +8,7 @@ import { getLogger } from '@logtape/logtape';
 import type { Clock } from '../../mesh/clock.ts';
 import { MeshError, toMeshError } from '../../mesh/errors.ts';
 import { maxRevocations, maxShown } from './join-messages.ts';
-import { memberships, openStatement, revocations, seal } from './statement.ts';
+import { type Membership, memberships, openStatement, revocations, seal } from './statement.ts';
 import type { TrustBook } from './trust-book.ts';
 
 const log = getLogger(['taskmesh', 'p2p', 'trust']);
@@ -65,7 +65,17 @@ export class Credentials {
       throw new MeshError('peer_protocol_error', 'A membership came that is about somebody else.');
     }
     const { issuer, expires_at } = membership;
+    if (await this.#isKept(membership)) return;
     await this.#options.book.folder.memberships.put({ issuer, envelope, expires_at });
+  }
+
+  /** Whether the one that is there says the same and is good for long. */
+  async #isKept({ issuer, grant }: Membership): Promise<boolean> {
+    const { book, clock } = this.#options;
+    const kept = await book.folder.memberships.get(issuer).catch(() => undefined);
+    if (kept === undefined || kept.expires_at - clock.nowMs() / 1000 < membershipS / 2) return false;
+    const known = await openStatement(memberships, kept.envelope).catch(() => undefined);
+    return JSON.stringify(known?.grant) === JSON.stringify(grant);
   }
 
   /** What a peer shows of others' words about it. What is not good, or comes from somebody who may not introduce, counts nothing. */

@@ -36,6 +36,8 @@ export class Greeter {
   readonly #options: GreeterOptions;
   /** One greeting per connection, however many wait for it. */
   readonly #greetings = new WeakMap<Connection, Promise<void>>();
+  /** Those that have not ended yet. */
+  readonly #running = new Set<Promise<void>>();
   /** Peers to whom a ticket is being shown: not on two connections at once. */
   readonly #showing = new Map<string, Promise<void>>();
   readonly #refusedBy = new Map<string, MeshError>();
@@ -48,9 +50,11 @@ export class Greeter {
   greet(connection: Connection): Promise<void> {
     let greeting = this.#greetings.get(connection);
     if (greeting === undefined) {
-      greeting = this.#greet(connection);
-      this.#greetings.set(connection, greeting);
-      greeting.catch(() => {});
+      const begun = this.#greet(connection);
+      greeting = begun;
+      this.#greetings.set(connection, begun);
+      this.#running.add(begun);
+      begun.catch(() => {}).finally(() => this.#running.delete(begun));
     }
     return greeting;
   }
@@ -59,6 +63,11 @@ export class Greeter {
   again(connection: Connection): Promise<void> {
     this.#greetings.delete(connection);
     return this.greet(connection);
+  }
+
+  /** Resolves when no greeting is under way; they end with their connections. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#running);
   }
 
   /** Why the peer did not serve this node when it was asked last. */

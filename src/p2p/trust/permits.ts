@@ -9,7 +9,7 @@ import type { Grant } from '../../mesh/grant.ts';
 import type { Limits } from '../../mesh/limits.ts';
 import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../../mesh/operations.ts';
 import { TokenBucket } from '../token-bucket.ts';
-import { type Allowed, allow, grantedTools } from './grant.ts';
+import { type Allowed, allow, grantedTools, type MustBe } from './grant.ts';
 import type { Refusals } from './refusals.ts';
 
 export type PermitLimits = Pick<
@@ -74,7 +74,15 @@ export class Permits {
 interface Waiting {
   readonly name: OperationName;
   readonly input: CheckedInput<OperationName>;
+  readonly look: (mustBe: MustBe) => Promise<unknown>;
   readonly controller: AbortController;
+}
+
+export interface Running<Result> {
+  signal: AbortSignal | undefined;
+  call(signal: AbortSignal | undefined): Promise<Result>;
+  /** Rejects when the caller may not see what the call is about, now that it has to be somebody of the task's. */
+  look(mustBe: MustBe): Promise<unknown>;
 }
 
 export class Permit {
@@ -142,11 +150,10 @@ export class Permit {
   async run<Name extends OperationName, Result>(
     name: Name,
     input: CheckedInput<Name>,
-    signal: AbortSignal | undefined,
-    call: (signal: AbortSignal | undefined) => Promise<Result>,
+    { signal, call, look }: Running<Result>,
   ): Promise<Result> {
     if ((operationEntry(name).waitMs?.(input) ?? 0) <= 0) return call(signal);
-    const waiting: Waiting = { name, input, controller: new AbortController() };
+    const waiting: Waiting = { name, input, look, controller: new AbortController() };
     const ended = waiting.controller.signal;
     this.#waiting.add(waiting);
     try {
@@ -159,11 +166,13 @@ export class Permit {
   }
 
   recheck(): void {
-    for (const { name, input, controller } of [...this.#waiting]) {
+    for (const { name, input, look, controller } of [...this.#waiting]) {
+      const abort = (error: unknown): void => controller.abort(error);
       try {
-        this.allow(name, input);
+        const { mustBe } = this.allow(name, input);
+        if (mustBe !== undefined) look(mustBe).catch(abort);
       } catch (error) {
-        controller.abort(error);
+        abort(error);
       }
     }
   }

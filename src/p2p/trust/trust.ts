@@ -44,7 +44,7 @@ export interface Attachments {
   onServed(peerId: string): void;
 }
 
-export class Trust implements Disposable {
+export class Trust implements AsyncDisposable {
   readonly book: TrustBook;
   readonly permits: Permits;
   readonly refusals: Refusals;
@@ -131,11 +131,14 @@ export class Trust implements Disposable {
     this.#keepPlaces();
   }
 
-  [Symbol.dispose](): void {
+  /** After the host has stopped. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#attached?.host.removeEventListener('connection:open', this.#onConnection);
     this.#attached = undefined;
     this.#doorkeeper[Symbol.dispose]();
     this.book[Symbol.dispose]();
+    // What they write is to be written whole.
+    await this.#greeter.ended();
   }
 
   /** Whether a stream of the carriage may be used; one that may not is answered with why. */
