@@ -35,7 +35,7 @@ export function defaultLayout(
   hop: RatioEstimate | undefined,
   ordinaryLoad: number,
 ): 'inline' | 'worker' | 'either' {
-  if (crossover === undefined || hop === undefined) return 'either';
+  if (crossover === undefined || crossover.kind === 'not_measured' || hop === undefined) return 'either';
   if (crossover.kind === 'from' && crossover.load <= ordinaryLoad) return 'worker';
   return hop.verdict === 'less' && crossover.kind !== 'mixed' ? 'inline' : 'either';
 }
@@ -113,6 +113,7 @@ function promiseRule(runtime: string, worth: readonly RemovedHop[]): Rule[] {
 function crossoverRule(runtime: string, crossover: Crossover | undefined): Rule[] {
   switch (crossover?.kind) {
     case undefined:
+    case 'not_measured':
       return [];
     case 'from':
       return [
@@ -146,7 +147,7 @@ function crossoverRule(runtime: string, crossover: Crossover | undefined): Rule[
 }
 
 function defaultRule(runtime: string, crossover: Crossover | undefined, hop: RatioEstimate | undefined): Rule[] {
-  if (crossover === undefined || hop === undefined) return [];
+  if (crossover === undefined || crossover.kind === 'not_measured' || hop === undefined) return [];
   switch (defaultLayout(crossover, hop, ordinaryMegabytes)) {
     case 'inline':
       return [

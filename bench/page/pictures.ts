@@ -5,21 +5,9 @@
 
 import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
-import type { CellReport, PlotReport, SuiteReport } from '../report-schema.ts';
-import { number } from './numbers.ts';
+import type { PlotReport, SuiteReport } from '../report-schema.ts';
 import { ink, inkOf, paint } from './paint.ts';
-import { cellsWhere } from './report-figures.ts';
-
-interface Point {
-  x: string | number;
-  value: number;
-  low: number;
-  high: number;
-  text: string;
-  series: string;
-  panel: string;
-  isFloor: boolean;
-}
+import { distinct, type Point, pointsOf, stacked } from './plot-points.ts';
 
 /** What can be told apart by shape and dash; more series than that would not be readable anyway. */
 const shapes = [
@@ -56,40 +44,6 @@ const silent = {
   info: () => silent,
   debug: () => silent,
 };
-
-function pointOf(plot: PlotReport, cell: CellReport, metric: string, series: string, isFloor: boolean): Point[] {
-  const estimate = cell.metrics[metric]?.estimates[plot.figure];
-  if (estimate === undefined) return [];
-  if (plot.logY && estimate.value <= 0) return [];
-  return [
-    {
-      x: isFloor ? (plot.floor?.title ?? '') : (cell.labels[plot.x] ?? ''),
-      value: estimate.value,
-      low: plot.logY ? Math.max(estimate.low, estimate.value / 1e6) : estimate.low,
-      high: estimate.high,
-      text: number(estimate.value),
-      series,
-      panel: plot.panel === undefined ? '' : String(cell.labels[plot.panel] ?? ''),
-      isFloor,
-    },
-  ];
-}
-
-function pointsOf(suite: SuiteReport, plot: PlotReport): Point[] {
-  const [metric = ''] = plot.metrics;
-  const own = cellsWhere(suite, plot.where).flatMap((cell) =>
-    plot.kind === 'stack'
-      ? plot.metrics.flatMap((part) => pointOf(plot, cell, part, suite.metrics[part]?.title ?? part, false))
-      : pointOf(plot, cell, metric, plot.series === undefined ? '' : String(cell.labels[plot.series] ?? ''), false),
-  );
-  if (plot.floor === undefined) return own;
-  const floor = cellsWhere(suite, plot.floor.where).flatMap((cell) => pointOf(plot, cell, metric, '', true));
-  const panels = new Set(own.map(({ panel }) => panel));
-  return [...own, ...floor.filter(({ panel }) => plot.panel === undefined || panels.has(panel))];
-}
-
-/** In the order in which they first come. */
-const distinct = <Value>(values: readonly Value[]): Value[] => [...new Set(values)];
 
 const axisTitle = (suite: SuiteReport, { metrics, figure }: PlotReport): string => {
   const metric = suite.metrics[metrics[0] ?? ''];
@@ -147,7 +101,7 @@ function dotsSpec(suite: SuiteReport, plot: PlotReport, points: Point[]): TopLev
   const value = {
     ...{ field: 'value', type: 'quantitative', title: axisTitle(suite, plot) },
     scale: plot.logY ? { type: 'log' } : { zero: true },
-    axis: plot.logY ? { tickCount: 6, labelExpr: shortNumber } : { labelExpr: shortNumber, tickCount: 6 },
+    axis: axisOf(plot, points),
   };
   const isGrouped = names.length > 1;
   const y = { field: 'x', type: 'nominal', sort: rows, title: null };
@@ -194,9 +148,21 @@ function dotsSpec(suite: SuiteReport, plot: PlotReport, points: Point[]): TopLev
   return whole(plot, points, layer, { width: panelWidth, height });
 }
 
+/** One tick a decade where the axis is logarithmic. */
+function axisOf({ logY }: PlotReport, points: readonly Point[]) {
+  if (!logY) return { labelExpr: shortNumber, tickCount: 6 };
+  const ends = points.flatMap(({ low, high }) => [low, high]).map(Math.log10);
+  const first = Math.floor(Math.min(...ends));
+  const decades = Math.ceil(Math.max(...ends)) - first;
+  return { labelExpr: shortNumber, values: Array.from({ length: decades + 1 }, (_, index) => 10 ** (first + index)) };
+}
+
 /** `2000` as `2k`, so that the ticks of a panel do not run into each other. */
 const shortNumber =
   "datum.value >= 1e6 ? format(datum.value / 1e6, '.3~g') + ' M' : datum.value >= 1e3 ? format(datum.value / 1e3, '.3~g') + ' k' : format(datum.value, '.3~g')";
+
+const shortBytes =
+  "datum.value >= 1048576 ? format(datum.value / 1048576, '.3~g') + ' MiB' : datum.value >= 1024 ? format(datum.value / 1024, '.3~g') + ' KiB' : format(datum.value, 'd') + ' B'";
 
 /** Lines with intervals, each by its own dash and shape. */
 function linesSpec(suite: SuiteReport, plot: PlotReport, points: Point[]): TopLevelSpec {
@@ -210,12 +176,12 @@ function linesSpec(suite: SuiteReport, plot: PlotReport, points: Point[]): TopLe
       plot.logX && ticks.every((tick) => tick > 0)
         ? { type: 'log', nice: false, padding: 12 }
         : { padding: 12, nice: false },
-    axis: { values: ticks, labelExpr: shortNumber, grid: false },
+    axis: { values: ticks, labelExpr: plot.x.endsWith('_bytes') ? shortBytes : shortNumber, grid: false },
   };
   const y = {
     ...{ field: 'value', type: 'quantitative', title: axisTitle(suite, plot) },
     scale: plot.logY ? { type: 'log' } : { zero: true },
-    axis: { labelExpr: shortNumber, tickCount: 6 },
+    axis: axisOf(plot, points),
   };
   const color = { field: 'series', type: 'nominal', scale: scales.color, sort: names, title };
   const layer = [
@@ -281,27 +247,4 @@ function stackSpec(suite: SuiteReport, plot: PlotReport, points: Point[]): TopLe
     },
   ];
   return whole(plot, placed, layer, { width: panelWidth, height: { step: 44 } });
-}
-
-interface Placed extends Point {
-  from: number;
-  to: number;
-  middle: number;
-  isWide: boolean;
-}
-
-/** Positive parts one after the other from zero; negative ones the other way. */
-function stacked(points: readonly Point[], order: readonly string[], whole_: number): Placed[] {
-  const ends = new Map<string, { up: number; down: number }>();
-  const sorted = points.toSorted((a, b) => order.indexOf(a.series) - order.indexOf(b.series));
-  return sorted.map((point): Placed => {
-    const key = `${point.panel}/${point.x}`;
-    const end = ends.get(key) ?? { up: 0, down: 0 };
-    const side = point.value >= 0 ? 'up' : 'down';
-    const from = end[side];
-    end[side] += point.value;
-    ends.set(key, end);
-    const isWide = Math.abs(point.value) > whole_ * 0.1;
-    return { ...point, from, to: end[side], middle: (from + end[side]) / 2, isWide };
-  });
 }

@@ -32,6 +32,12 @@ const ranges: Readonly<Record<Role, string>> = {
 export const pinned = (role: Role, command: readonly string[]): string[] =>
   isOn ? ['taskset', '--cpu-list', ranges[role], ...command] : [...command];
 
+/** Moves a process that runs already: a subject that drives what it has started for itself. What it starts inherits its place. */
+export function pin(role: Role, pid: number): void {
+  if (isOn)
+    execFileSync('taskset', ['--all-tasks', '--pid', '--cpu-list', ranges[role], String(pid)], { stdio: 'ignore' });
+}
+
 /** For the report. */
 export const pinningInWords = isOn
   ? `subjects on processors ${ranges.subject}, drivers on ${ranges.driver}, by taskset`

@@ -7,6 +7,7 @@ import type { Estimate } from '../suite.ts';
 
 /** Fewer than for medians: each one adds up whole histograms. */
 const resamples = 200;
+const leastForBootstrap = 6;
 
 /** `groups`: the rounds' samples, those of one process together. */
 export function pooledQuantile(groups: readonly (readonly Samples[])[], share: number, seed: number): Estimate {
@@ -22,7 +23,10 @@ export function pooledQuantile(groups: readonly (readonly Samples[])[], share: n
     });
     return quantileOf(chosen, share);
   });
-  return { value, low: quantile(found, 0.025), high: quantile(found, 0.975) };
+  const rounds = counted.flat();
+  // Few rounds resampled give too narrow an interval; what each round said by itself stands in for what is not known.
+  const each = rounds.length < leastForBootstrap ? rounds.map((round) => quantileOf([round], share)) : [];
+  return { value, low: Math.min(quantile(found, 0.025), ...each), high: Math.max(quantile(found, 0.975), ...each) };
 }
 
 /** The upper end of one round's samples, from the largest down: no more of it is needed for a quantile of the tail. */

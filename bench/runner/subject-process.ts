@@ -45,7 +45,7 @@ export class SubjectProcess {
         resolve();
       });
       child.once('close', (code, by) => {
-        this.#end(new Error(`The process ended with ${by ?? `exit code ${code}`}. ${this.#tail.trim()}`.trim()));
+        this.#end(new Error(`The process ended with ${by ?? `exit code ${code}`}. ${this.#complaint}`.trim()));
         resolve();
       });
     });
@@ -106,7 +106,9 @@ export class SubjectProcess {
     const waiting = Promise.withResolvers<SubjectMessage>();
     this.#waiting = waiting;
     const timer = setTimeout(() => {
-      waiting.reject(new Error(`It took longer than ${Math.round(deadlineMs / 1000)} s ${why}. ${this.#tail}`.trim()));
+      waiting.reject(
+        new Error(`It took longer than ${Math.round(deadlineMs / 1000)} s ${why}. ${this.#complaint}`.trim()),
+      );
       this.kill();
     }, deadlineMs);
     try {
@@ -117,6 +119,13 @@ export class SubjectProcess {
       clearTimeout(timer);
       this.#waiting = undefined;
     }
+  }
+
+  /** What it printed, from the line on that looks like the reason. */
+  get #complaint(): string {
+    const lines = this.#tail.trim().split('\n');
+    const from = lines.findIndex((line) => /error/i.test(line));
+    return lines.slice(Math.max(0, from)).join('\n').trim();
   }
 
   #hear(line: string): void {

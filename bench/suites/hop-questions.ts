@@ -111,7 +111,7 @@ export function hopPlots(mode: Mode): Plot[] {
         runtime: anyRuntime,
         layout: [...layouts, 'bare MessagePort', 'bare Unix socket'],
       },
-      ...{ metrics: ['latency'], figure: 'p50', x: 'payload_bytes', xTitle: 'payload, bytes', series: 'layout' },
+      ...{ metrics: ['latency'], figure: 'p50', x: 'payload_bytes', xTitle: 'payload', series: 'layout' },
       ...{ panel: 'runtime', logX: true, logY: true },
     },
   ];
