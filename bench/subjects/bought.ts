@@ -5,9 +5,11 @@
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import type { Layout } from '../../src/mesh/node-options.ts';
 import { startService } from '../../test/support/service.ts';
 import { openLoop } from '../loops.ts';
+import { pin, pinned } from '../runner/pinning.ts';
 import { serveCells } from '../serve-cells.ts';
 import type { RuntimeName } from '../suite.ts';
 import type { BoughtPeerParams, PeerAnswer, PeerLoad, PeerQuestion } from './bought-peer.ts';
@@ -33,9 +35,17 @@ const perSecond = 600;
 const maxFailed = 0.2;
 
 await serveCells<BoughtParams, BoughtTask>(async ({ runtime, layout, folder: given }) => {
+  // The driver; the peer inherits its place.
+  pin('driver', process.pid);
   const folder = await mkdtemp(join(given, 'b'));
   const flags = ['--no-mdns', '--log-level', 'error'];
-  const service = await startService({ runtime, layout, data: join(folder, 'service', 'data'), flags });
+  const service = await startService({
+    runtime,
+    layout,
+    data: join(folder, 'service', 'data'),
+    flags,
+    inFront: pinned('subject', []),
+  });
   const address = service.addresses.find((multiaddr) => !multiaddr.includes('/ws/')) ?? '';
   const params: BoughtPeerParams = { dataFolder: join(folder, 'peer'), address };
   const peer = await startChild<null>('node', new URL('./bought-peer.ts', import.meta.url), params);
@@ -59,6 +69,8 @@ await serveCells<BoughtParams, BoughtTask>(async ({ runtime, layout, folder: giv
       },
       { perSecond: amount, ms },
     );
+    // The service ends connections that are idle while another cell is measured; a request must not meet that.
+    client.close();
     return { ...times, late: late.map((us) => us / 1000), failed, sent };
   }
 
@@ -68,8 +80,6 @@ await serveCells<BoughtParams, BoughtTask>(async ({ runtime, layout, folder: giv
 
   return {
     async measure({ load, amount }, { ms }) {
-      // The service ends connections that were idle meanwhile; a request must not meet that.
-      await client.send(service.url, off).catch(() => {});
       const before = await readLoopDelay(service.url);
       if (load === 'http') {
         const [loaded, { latency = [], failed }] = await Promise.all([

@@ -7,6 +7,8 @@ import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { pinned, type Role } from '../runner/pinning.ts';
+import { executableOf } from '../runner/runtimes.ts';
 import type { RuntimeName } from '../suite.ts';
 
 /** How long a child may take to end by itself before it is killed, in milliseconds. */
@@ -25,16 +27,20 @@ export interface OwnChild<Ready> {
 type Word = { ready: unknown } | { id: number; answer: unknown } | { id: number; failure: string };
 
 const flags: Readonly<Record<RuntimeName, readonly string[]>> = {
-  node: ['--disable-warning=ExperimentalWarning'],
+  node: ['--no-warnings'],
   deno: ['run', '-A', '--quiet'],
 };
 
-/** Starts a file on a runtime; `params` reach it as JSON. Resolves when it is ready. */
-export async function startChild<Ready>(runtime: RuntimeName, file: URL, params: unknown): Promise<OwnChild<Ready>> {
-  const bin = fileURLToPath(new URL(`../../node_modules/.bin/${runtime}`, import.meta.url));
-  const child = spawn(bin, [...flags[runtime], fileURLToPath(file), JSON.stringify(params)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+/** Starts a file on a runtime; `params` reach it as JSON. Resolves when it is ready. Without a role it has its parent's processors. */
+export async function startChild<Ready>(
+  runtime: RuntimeName,
+  file: URL,
+  params: unknown,
+  role?: Role,
+): Promise<OwnChild<Ready>> {
+  const words = [executableOf(runtime), ...flags[runtime], fileURLToPath(file), JSON.stringify(params)];
+  const [command = '', ...args] = role === undefined ? words : pinned(role, words);
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const pending = new Map<number, PromiseWithResolvers<unknown>>();
   const ready = Promise.withResolvers<Ready>();
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));

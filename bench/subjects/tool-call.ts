@@ -5,9 +5,11 @@
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import type { Layout } from '../../src/mesh/node-options.ts';
 import { startService } from '../../test/support/service.ts';
 import { type ClosedLoopResult, closedLoop } from '../loops.ts';
+import { pin, pinned } from '../runner/pinning.ts';
 import { type RoundResult, serveCells } from '../serve-cells.ts';
 import { median } from '../statistics.ts';
 import type { RuntimeName } from '../suite.ts';
@@ -52,16 +54,18 @@ interface Folders {
 async function startLadder({ runtime, layout, ...folders }: Folders & Pick<ToolCallParams, 'runtime' | 'layout'>) {
   const peer = await startChild<ToolCallPeer>(runtime, here('./tool-call-peer.ts'), folders);
   const params: ToolCallRungsParams = { layout, ...folders, peer: peer.ready };
-  return [peer, await startChild<RungUrls>(runtime, here('./tool-call-rungs.ts'), params)] as const;
+  return [peer, await startChild<RungUrls>(runtime, here('./tool-call-rungs.ts'), params, 'subject')] as const;
 }
 
 await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...folders }) => {
+  // The driver; the peer inherits its place.
+  pin('driver', process.pid);
   const folder = await mkdtemp(join(folders.folder, 't'));
   const memoryFolder = folders.memoryFolder === null ? undefined : await mkdtemp(join(folders.memoryFolder, 't'));
   const flags = ['--no-mdns', '--log-level', 'error'];
   const [[peer, rungs], service] = await Promise.all([
     startLadder({ runtime, layout, folder, memoryFolder }),
-    startService({ runtime, layout, data: join(folder, 'service', 'data'), flags }),
+    startService({ runtime, layout, data: join(folder, 'service', 'data'), flags, inFront: pinned('subject', []) }),
   ]);
   const client = new McpClient();
   await client.call(service.url, 'connect_peer', { remote_multiaddr: peer.ready.disk });

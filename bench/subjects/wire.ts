@@ -19,7 +19,7 @@ export interface WireTask {
 }
 
 await serveCells<WireParams, WireTask>(async ({ server }) => {
-  const far = await startChild<WireAddresses>(server, new URL('./wire-server.ts', import.meta.url), null);
+  const far = await startChild<WireAddresses>(server, new URL('./wire-server.ts', import.meta.url), null, 'driver');
   const ways = new Map(await Promise.all(wireWays.map(async (way) => [way, await openWay(way, far.ready)] as const)));
   return {
     async measure({ way, bytes, inFlight }, { ms }) {

@@ -22,13 +22,15 @@ export type Crossover =
   /** The bridge is shown to be better at some loads, and worse at higher ones. */
   | { readonly kind: 'mixed' }
   /** No load shows a difference. */
-  | { readonly kind: 'not_shown' };
+  | { readonly kind: 'not_shown' }
+  | { readonly kind: 'not_measured' };
 
 /** Applies the rule; the steps may come in any order. */
 export function crossoverOf(steps: readonly LoadStep[]): Crossover {
   const measured = steps
     .flatMap(({ load, ratio }) => (ratio === undefined ? [] : [{ load, ratio }]))
     .toSorted((a, b) => a.load - b.load);
+  if (measured.length === 0) return { kind: 'not_measured' };
   const lastWorse = measured.findLastIndex(({ ratio }) => ratio.verdict === 'less');
   const firstAfter = measured.findIndex(({ ratio }, index) => index > lastWorse && ratio.verdict === 'more');
   const first = measured[firstAfter];
@@ -46,11 +48,13 @@ export function crossoverText(what: string, crossover: Crossover, unit: string):
       return `${what}: ${since} the bridge is better; shared loop ÷ bridge there ${factor(ratio)}.`;
     }
     case 'never':
-      return `${what}: at no measured load of ${unit} the bridge is better, at some the shared loop is.`;
+      return `${what}: the bridge is better under no measured load (${unit}), the shared loop is under some.`;
     case 'mixed':
-      return `${what}: the bridge is better at some loads of ${unit} and worse at higher ones: there is no crossover.`;
+      return `${what}: the bridge is better under some loads (${unit}) and worse under higher ones; there is no crossover.`;
     case 'not_shown':
-      return `${what}: no difference seen at any measured load of ${unit}.`;
+      return `${what}: no difference seen under any measured load (${unit}).`;
+    case 'not_measured':
+      return `${what}: not measured (${unit}).`;
   }
 }
 

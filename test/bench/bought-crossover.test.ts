@@ -34,8 +34,8 @@ test('a load at which the bridge is worse comes before it, never after', () => {
 test('what was not measured, or not shown, decides nothing', () => {
   assert.is(loadOf(crossoverOf(steps(undefined, better, undefined))), 10);
   assert.is(crossoverOf(steps(same, same)).kind, 'not_shown');
-  assert.is(crossoverOf(steps(undefined)).kind, 'not_shown');
-  assert.is(crossoverOf([]).kind, 'not_shown');
+  assert.is(crossoverOf(steps(undefined)).kind, 'not_measured');
+  assert.is(crossoverOf([]).kind, 'not_measured');
   assert.is(crossoverOf(steps(worse, same)).kind, 'never');
 });
 
