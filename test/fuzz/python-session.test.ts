@@ -1,0 +1,5 @@
+/** The session of Python nodes under broken messages. */
+
+import { fuzzPython, sessionProtocol } from './python-streams.ts';
+
+fuzzPython(sessionProtocol);
