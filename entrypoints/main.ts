@@ -36,6 +36,7 @@ export async function main(...command: readonly string[]): Promise<void> {
     // The P2P service needs no MCP server, and the other way round.
     serve: async (settings, print) => (await import('./serve.ts')).serve(settings, print),
     serveP2p: async (settings, print) => (await import('./serve-p2p.ts')).serveP2p(settings, print),
+    proxy: async (options) => (await import('./proxy.ts')).proxy(options),
     joinMesh,
     onStopSignal,
   });

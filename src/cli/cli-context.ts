@@ -12,6 +12,20 @@ export interface Output {
   readonly columns?: number | undefined;
 }
 
+/** What `taskmesh proxy` serves. */
+export interface ProxyOptions {
+  readonly mesh: Mesh;
+  /** The peer, as the operations name it. */
+  readonly peer: { readonly remote_peer_id?: string; readonly remote_multiaddr?: string };
+  /** What clients are told about the server. */
+  readonly info: { readonly name: string; readonly title: string; readonly version: string };
+  readonly instructions: string | undefined;
+  /** A loopback port; undefined: standard input and output. */
+  readonly http?: { readonly port: number; onListening(url: string): void };
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
 export interface CliContext {
   /** Without the runtime and the script. */
   readonly argv: readonly string[];
@@ -35,6 +49,8 @@ export interface CliContext {
   serve(settings: Settings, print: (text: string) => void): Promise<number>;
   /** Runs a node that servers share until it is told to end; answers the exit code. */
   serveP2p(settings: Settings, print: (text: string) => void): Promise<number>;
+  /** Serves a peer as a local MCP server, until its standard input ends or the signal fires. */
+  proxy(options: ProxyOptions): Promise<void>;
   /** Starts a node in this process for a command with `--join`. Disposing of it stops it. */
   joinMesh(settings: Settings): Promise<Mesh & AsyncDisposable>;
   /**

@@ -8,6 +8,7 @@ import { invite } from './invite.ts';
 import { joinCommand } from './join.ts';
 import { callOperation, type OperationCommand, operationCommand } from './operation-command.ts';
 import { p2p } from './p2p.ts';
+import { proxy } from './proxy.ts';
 import { revokeCommand } from './revoke.ts';
 import { serve } from './serve.ts';
 import { trustCommand } from './trust.ts';
@@ -171,5 +172,6 @@ export const commands: readonly Command[] = [
   revokeCommand,
   trustCommand,
   work,
+  proxy,
   ...operationNames.map((operation) => operationCommand({ operation, ...made[operation] })),
 ];

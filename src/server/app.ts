@@ -12,7 +12,9 @@ import type { Mesh } from '../mesh/mesh.ts';
 import { corsForAllowed, hostGuard, originGuard } from './guards.ts';
 import { healthRoutes, type Readiness } from './health.ts';
 import { McpEndpoint } from './mcp-endpoint.ts';
+import { mcpServerFactory } from './mcp-server.ts';
 import { Metrics } from './metrics.ts';
+import { mayWaitMs } from './tools.ts';
 
 const log = getLogger(['taskmesh', 'server']);
 
@@ -63,7 +65,12 @@ export function createApp(mesh: Mesh, options: AppOptions): App {
     connections: () => connections(),
     ...(options.health === undefined ? {} : { health: options.health.bind(options) }),
   });
-  const endpoint = new McpEndpoint({ mesh, version, limits, clock, calls: metrics.calls });
+  const endpoint = new McpEndpoint({
+    limits,
+    clock,
+    factory: (flowOf) => mcpServerFactory({ mesh, version, calls: metrics.calls, flowOf }),
+    mayWaitMs,
+  });
   const hono = new Hono();
   hono.use(hostGuard(allowedHosts), originGuard(allowedOrigins));
   if (allowedOrigins.length > 0) hono.use(corsForAllowed(allowedOrigins));

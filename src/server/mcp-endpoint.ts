@@ -9,17 +9,14 @@ import {
   isJsonContentType,
   isLegacyRequest,
   type McpHttpHandler,
+  type Server,
 } from '@modelcontextprotocol/server';
 import type { Clock } from '../mesh/clock.ts';
 import type { Limits } from '../mesh/limits.ts';
-import type { Mesh } from '../mesh/mesh.ts';
 import { BodyBudget, readJsonBody } from './body.ts';
-import type { CallMetrics } from './call-metrics.ts';
 import { refuse, rpcCodes, stopping } from './json-rpc.ts';
-import { mcpServerFactory } from './mcp-server.ts';
 import { asksForProgress, ProgressFlow } from './progress.ts';
 import { Sessions } from './sessions.ts';
-import { mayWaitMs } from './tools.ts';
 import { watchBody } from './watch-body.ts';
 
 /**
@@ -30,18 +27,22 @@ const streamFromMs = 15_000;
 
 const log = getLogger(['taskmesh', 'server']);
 
+/** Undefined when the request did not ask for progress. */
+export type FlowOf = (request: Request | undefined) => ProgressFlow | undefined;
+
 interface McpEndpointOptions {
-  readonly mesh: Mesh;
-  readonly version: string;
   readonly limits: Limits;
   readonly clock: Clock;
-  /** Is told of each call of a tool. */
-  readonly calls: CallMetrics;
+  /** Makes what makes the servers; `flowOf` answers the flow of the response that answers a request. */
+  factory(flowOf: FlowOf): () => Server;
+  /** How long a call of a tool may keep its caller waiting, in milliseconds. */
+  mayWaitMs(tool: string, input: unknown): number;
 }
 
 export class McpEndpoint {
   readonly sessions: Sessions;
   readonly #limits: Limits;
+  readonly #mayWaitMs: (tool: string, input: unknown) => number;
   readonly #prompt: McpHttpHandler;
   readonly #streaming: McpHttpHandler;
   readonly #budget: BodyBudget;
@@ -49,11 +50,11 @@ export class McpEndpoint {
   readonly #flows = new WeakMap<Request, ProgressFlow>();
 
   constructor(options: McpEndpointOptions) {
-    const { mesh, version, limits, clock, calls } = options;
+    const { limits, clock } = options;
     this.#limits = limits;
+    this.#mayWaitMs = (tool, input) => options.mayWaitMs(tool, input);
     this.#budget = new BodyBudget(Math.max(limits.maxBufferedBytes, limits.maxBodyBytes));
-    const flowOf = (request: Request | undefined): ProgressFlow | undefined => request && this.#flows.get(request);
-    const newServer = mcpServerFactory({ mesh, version, calls, flowOf });
+    const newServer = options.factory((request) => request && this.#flows.get(request));
     const onerror = (error: Error): void => log.debug('MCP: {message}', { message: error.message });
     this.#prompt = createMcpHandler(newServer, { legacy: 'reject', onerror });
     this.#streaming = createMcpHandler(newServer, { legacy: 'reject', onerror, responseMode: 'sse' });
@@ -87,8 +88,15 @@ export class McpEndpoint {
 
   async #dispatch(request: Request, body: unknown): Promise<Response> {
     if (await isLegacyRequest(request, body)) return this.sessions.handle(request, body);
-    const handler = waitMsOf(body) > streamFromMs ? this.#streaming : this.#prompt;
+    const handler = this.#waitMsOf(body) > streamFromMs ? this.#streaming : this.#prompt;
     return handler.fetch(request, { parsedBody: body });
+  }
+
+  /** How long a message may keep its sender waiting; 0 for all but calls of tools. */
+  #waitMsOf(body: unknown): number {
+    const message = body as { method?: unknown; params?: { name?: unknown; arguments?: unknown } | null } | null;
+    const name = message?.method === 'tools/call' ? message.params?.name : undefined;
+    return typeof name === 'string' ? this.#mayWaitMs(name, message?.params?.arguments) : 0;
   }
 
   /** GET and DELETE are for sessions; revision 2026-07-28 has only POST. */
@@ -101,13 +109,6 @@ export class McpEndpoint {
     const message = `Method not allowed. Use ${allow}.`;
     return refuse({ status: 405, code: rpcCodes.refused, message, headers: { Allow: allow } });
   }
-}
-
-/** How long a message may keep its sender waiting; 0 for all but calls of tools. */
-function waitMsOf(body: unknown): number {
-  const message = body as { method?: unknown; params?: { name?: unknown; arguments?: unknown } | null } | null;
-  const name = message?.method === 'tools/call' ? message.params?.name : undefined;
-  return typeof name === 'string' ? mayWaitMs(name, message?.params?.arguments) : 0;
 }
 
 function notJsonType(): Response {

@@ -1,6 +1,6 @@
 /** Runs the command line in this process, against a fake mesh, and collects what it says. */
 
-import type { CliContext } from '../../src/cli/cli-context.ts';
+import type { CliContext, ProxyOptions } from '../../src/cli/cli-context.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import { FakeMesh } from '../server/fake-mesh.ts';
@@ -16,6 +16,8 @@ export interface Shell {
   readonly fake: FakeMesh;
   /** Settings that a node was started with, by `serve` or by `--join`. */
   readonly started: Settings[];
+  /** What was to be served, by `proxy`. */
+  readonly proxied: ProxyOptions[];
   /** Nodes that were joined and not left. */
   joined: number;
   /** Runs a command line with `--join`, so that the fake mesh answers. */
@@ -35,6 +37,7 @@ export function shell(): Shell {
   const made: Shell = {
     fake,
     started: [],
+    proxied: [],
     joined: 0,
     terminal: { isTTY: false, columns: 80 },
     context: {},
@@ -71,6 +74,9 @@ export function shell(): Shell {
           made.started.push(settings);
           print('it runs\n');
           return 0;
+        },
+        async proxy(options) {
+          made.proxied.push(options);
         },
         async joinMesh(settings) {
           made.started.push(settings);
