@@ -113,7 +113,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
   const { dht: kadDht } = host.services;
   const dht = kadDht && new MeshDht(kadDht, await meshCid(options.meshName));
   const meshPeers = (): string[] => watch.meshPeers();
-  const exchange = new PeerExchange({ host, clock, meshPeers });
+  const exchange = new PeerExchange({ host, clock, meshPeers, serves: options.serves });
   const finder = opened.use(new Finder({ host, clock, random, keeper, watch, exchange, memory, dht }));
   const trace = new DiscoveryTrace({
     clock,
@@ -125,6 +125,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     dhtPeers: () => book.speaking(dhtProtocol).filter((id) => watch.isConnected(id)).length,
     exchange,
     meshPeers,
+    allIdentified: () => watch.allIdentified(),
     remembered: () => memory.peerIds.map((peerId) => ({ peerId, addresses: memory.addressesOf(peerId) })),
     attempt: (place, deadlineMs, signal) => attempt(place, { ...tryPlace(deadlineMs), signal }),
   });

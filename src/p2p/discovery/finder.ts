@@ -36,6 +36,9 @@ const maxFoundPeers = 64;
 const soonMs = 500;
 const everyMs = 300_000;
 
+/** Times in a row that nobody hears before the node waits for the next one who joins: about half a minute. */
+const maxUntold = 6;
+
 /** What one round through the DHT may take, in milliseconds. */
 const dhtMs = 15_000;
 
@@ -62,6 +65,8 @@ export class Finder implements Disposable {
   readonly #stopWatching: () => void;
   #cancelTimer: CancelTimer | undefined;
   #lookingByDht = false;
+  /** Times in a row that the DHT was told of this node and nobody heard it. */
+  #untold = 0;
 
   constructor(options: FinderOptions) {
     this.#options = options;
@@ -187,15 +192,20 @@ export class Finder implements Disposable {
     const late = new AbortController();
     const cancelTimer = clock.setTimer(dhtMs, () => late.abort());
     const signal = AbortSignal.any([late.signal, this.#ending.signal]);
+    let told = 0;
     try {
       for await (const peer of dht.find(signal)) this.hear('dht', peer);
-      await dht.provide(signal);
+      told = await dht.provide(signal);
     } catch (error) {
       log.debug('The DHT could not be asked: {error}', { error });
     } finally {
       cancelTimer();
       this.#lookingByDht = false;
     }
+    // The DHT takes a peer in when it has pinged it: at first there may be nobody to tell.
+    this.#untold = told > 0 ? 0 : this.#untold + 1;
+    if (this.#untold > 0 && this.#untold <= maxUntold && this.#options.watch.meshPeers().length > 0)
+      this.#lookLater(soonMs * 2 ** this.#untold);
   }
 
   #forgetOne(): void {

@@ -57,9 +57,12 @@ export class MeshDht {
     this.#key = key;
   }
 
-  /** Tells the DHT's nearest nodes that this one is of the mesh. Rejects when the signal fires. */
-  async provide(signal: AbortSignal): Promise<void> {
-    for await (const _event of this.#dht.provide(this.#key, { signal })) signal.throwIfAborted();
+  /** Tells the DHT's nearest nodes that this one is of the mesh; answers how many have heard it. Rejects when the signal fires. */
+  async provide(signal: AbortSignal): Promise<number> {
+    let told = 0;
+    for await (const event of this.#dht.provide(this.#key, { signal }))
+      if (event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER') told++;
+    return told;
   }
 
   /** Nodes of the mesh that the DHT knows, as they are found. Ends with what was found when the signal fires. */

@@ -2,7 +2,10 @@
  * Peers heard of from peers: a node asks one that it is connected with for the signed records of those that this one is
  * connected with. Asked by the finder and by `discover`; answered to every peer of the mesh.
  *
- * The stream of this protocol id is the question; the answer is one JSON text up to the stream's end: `{"records": [base64]}`.
+ * Whoever asks opens a stream of this protocol id and ends its half; the answer is one JSON text up to the end of the other
+ * half: `{"records": [base64]}`. (The answer must not come before the asker has ended its half: js-libp2p loses what arrives in
+ * one piece with the end of the protocol's negotiation.)
+ *
  * Each record is a libp2p signed peer record, and is verified before an address of it is used: whoever answers can leave
  * peers out, and can send nobody to an address that the peer itself has not named.
  */
@@ -24,6 +27,9 @@ const maxRecords = 64;
 
 const maxAnswerBytes = 512 * 1024;
 
+/** There is nothing to be said in a question yet. */
+const maxQuestionBytes = 1024;
+
 /** From opening the stream to the answer's last byte, in milliseconds. */
 const answerMs = 3_000;
 
@@ -37,6 +43,8 @@ export interface PeerExchangeOptions {
   clock: Clock;
   /** Peers of the mesh that are connected now: those that others are told of. */
   meshPeers(): readonly string[];
+  /** Whether the peer may ask: strangers are told nothing. */
+  serves(peerId: string): boolean;
 }
 
 /** What a peer told. */
@@ -69,7 +77,11 @@ export class PeerExchange {
     if (connection === undefined) throw new MeshError('peer_unreachable', `Peer ${peerId} is not connected any more.`);
     const text = await withDeadline(
       { clock, deadlineMs: answerMs, signal },
-      async (stop) => readToEnd(await openStream(), stop),
+      async (stop) => {
+        const stream = await openStream();
+        await stream.close();
+        return readToEnd(stream, maxAnswerBytes, stop);
+      },
       () => new MeshError('timeout', `Peer ${peerId} did not tell within ${answerMs} ms whom it knows.`),
     );
     const told = await openAll(parse(peerId, text));
@@ -97,6 +109,12 @@ export class PeerExchange {
 
   async #answer(stream: Stream, asker: string): Promise<void> {
     try {
+      if (!this.#options.serves(asker)) throw new Error('not served');
+      await withDeadline(
+        { clock: this.#options.clock, deadlineMs: answerMs },
+        (stop) => readToEnd(stream, maxQuestionBytes, stop),
+        () => new MeshError('timeout', 'The question did not end.'),
+      );
       const records: string[] = [];
       for (const peerId of this.#options.meshPeers()) {
         if (peerId === asker || records.length >= maxRecords) continue;
@@ -112,27 +130,31 @@ export class PeerExchange {
   }
 }
 
-async function readToEnd(stream: Stream, signal: AbortSignal): Promise<string> {
-  const stop = (): void => stream.abort(new Error('not answered in time'));
-  signal.addEventListener('abort', stop, { once: true });
-  try {
+function readToEnd(stream: Stream, maxBytes: number, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
     const pieces: Uint8Array[] = [];
     let bytes = 0;
-    for await (const piece of stream) {
-      bytes += piece.byteLength;
-      if (bytes > maxAnswerBytes) throw new MeshError('peer_protocol_error', 'A peer told of more peers than it may.');
-      pieces.push(piece.subarray());
-    }
-    await stream.close();
-    return Buffer.concat(pieces).toString('utf8');
-  } catch (error) {
-    stream.abort(error as Error);
-    throw error instanceof MeshError
-      ? error
-      : new MeshError('peer_unreachable', 'The peer broke off before it had told whom it knows.', { cause: error });
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
+    const fail = (error: MeshError): void => {
+      reject(error);
+      stream.abort(error);
+    };
+    const brokenOff = (cause?: Error): void =>
+      fail(new MeshError('peer_unreachable', 'The peer broke off before it had told whom it knows.', { cause }));
+    const done = (): void => {
+      if (stream.status === 'aborted' || stream.status === 'reset') return brokenOff();
+      resolve(Buffer.concat(pieces).toString('utf8'));
+    };
+    stream.addEventListener('end', done);
+    stream.addEventListener('close', ({ error }) => brokenOff(error));
+    stream.addEventListener('message', ({ data }) => {
+      bytes += data.byteLength;
+      if (bytes > maxBytes) fail(new MeshError('peer_protocol_error', `The peer sent more than ${maxBytes} bytes.`));
+      else pieces.push(data.subarray());
+    });
+    signal.addEventListener('abort', () => brokenOff(), { once: true });
+    if (stream.readableEnded) done();
+    else if (signal.aborted || stream.status !== 'open') brokenOff();
+  });
 }
 
 function parse(peerId: string, text: string): readonly string[] {

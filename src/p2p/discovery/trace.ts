@@ -30,6 +30,8 @@ export interface DiscoveryTraceOptions {
   dhtPeers(): number;
   exchange: PeerExchange;
   meshPeers(): readonly string[];
+  /** Resolves when the connected peers have said who they are. */
+  allIdentified(): Promise<void>;
   remembered(): Peer[];
   /** Tries one place; undefined when it is this node itself. */
   attempt(place: Place, deadlineMs: number, signal: AbortSignal | undefined): Promise<Attempt | undefined>;
@@ -37,6 +39,9 @@ export interface DiscoveryTraceOptions {
 
 /** Rows of one trace; a busy network may name many. */
 const maxAttempts = 256;
+
+/** How long new connections are waited for to say who is there, in milliseconds. */
+const identifyMs = 1_000;
 
 /** Peers that one trace asks whom they know. */
 const maxAsked = 16;
@@ -76,7 +81,8 @@ export class DiscoveryTrace {
         : Promise.resolve([noAttempt('mdns', 'off', 'mDNS is switched off.')]),
       peer_store: tryAll('peer_store', placesOf('peer_store', old), 'No other node is remembered.'),
     };
-    await this.#settled(Object.values(first), left() / 2, signal);
+    await this.#within(left() / 2, signal, () => Promise.allSettled(Object.values(first)));
+    await this.#within(Math.min(identifyMs, left() / 4), signal, () => this.#options.allIdentified());
     const told: typeof first = {
       ...first,
       dht: this.#byDht(left, signal),
@@ -146,12 +152,12 @@ export class DiscoveryTrace {
     return [...(await this.#tryAll('peer_exchange', places, nothing, left(), signal)), ...failed];
   }
 
-  /** When all have settled, or the time is over; the attempts go on. */
-  async #settled(attempts: readonly Told[], deadlineMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const late = new MeshError('timeout', 'Half of the time is over.');
+  /** Goes on when it is done or the time is over; what it waits for goes on by itself. */
+  async #within(deadlineMs: number, signal: AbortSignal | undefined, wait: () => Promise<unknown>): Promise<void> {
+    const late = new MeshError('timeout', 'The time for this is over.');
     await withDeadline(
       { clock: this.#options.clock, deadlineMs, signal },
-      async () => void (await Promise.allSettled(attempts)),
+      async () => void (await wait()),
       () => late,
     ).catch((error) => {
       if (error !== late) throw error;

@@ -16,6 +16,7 @@ import type { RpcParams } from '../../rpc/message.ts';
 import type { RequestOptions } from '../../rpc/outgoing-call.ts';
 import { StreamBinding } from '../mcp/binding.ts';
 import { StreamChannel } from '../stream-channel.ts';
+import type { ReadBudget } from '../trust/read-budget.ts';
 import { withDeadline } from '../with-deadline.ts';
 
 export interface PeerLinksOptions {
@@ -24,6 +25,8 @@ export interface PeerLinksOptions {
   limits: Limits;
   /** Dials if need be and negotiates a stream. Rejects with a `MeshError`. */
   openStream(peerId: string, addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Stream>;
+  /** What may be read of the peer. Default: everything. */
+  budgetFor?(peerId: string): ReadBudget;
   /** Answers the peer's requests. */
   handlerFor(peerId: string): Handler;
 }
@@ -38,6 +41,8 @@ interface Link {
   readonly binding: StreamBinding;
   /** The far side has ended its half: no new requests, and closed when the last answer is out. */
   ending: boolean;
+  /** When something was in flight last, in monotonic milliseconds. */
+  movedMs: number;
   /** Set while the link is being retired. */
   onIdle?: () => void;
   onClosed?: () => void;
@@ -53,6 +58,7 @@ export class PeerLinks {
   readonly #links = new Map<string, Link[]>();
   readonly #opening = new Map<string, Opening>();
   readonly #closing = new AbortController();
+  #cancelSweep: CancelTimer | undefined;
 
   constructor(options: PeerLinksOptions) {
     this.#options = options;
@@ -115,6 +121,7 @@ export class PeerLinks {
   /** Fails what is in flight and closes all streams; nothing can be opened any more. */
   close(): void {
     this.#closing.abort();
+    this.#cancelSweep?.();
     for (const links of [...this.#links.values()]) for (const { endpoint } of [...links]) endpoint.close();
   }
 
@@ -134,6 +141,21 @@ export class PeerLinks {
     );
     const deadlineMs = Math.max(1, options.deadlineMs - (clock.monotonicMs() - startedMs));
     return (this.#best(peerId) ?? link).endpoint.request(method, params, { ...options, deadlineMs });
+  }
+
+  /** One timer for all streams: most are used long before it fires. */
+  #sweepLater(): void {
+    const { clock, limits } = this.#options;
+    this.#cancelSweep ??= clock.setTimer(limits.streamIdleMs / 2, () => {
+      this.#cancelSweep = undefined;
+      const nowMs = clock.monotonicMs();
+      for (const link of [...this.#links.values()].flat()) {
+        const { endpoint, ending, movedMs } = link;
+        const idle = endpoint.inFlight === 0 && endpoint.serving === 0;
+        if (idle && !ending && nowMs - movedMs >= limits.streamIdleMs) void this.#retire(link);
+      }
+      if (this.#links.size > 0) this.#sweepLater();
+    });
   }
 
   #retire(link: Link): Promise<void> {
@@ -200,6 +222,7 @@ export class PeerLinks {
     const channel = new StreamChannel(stream, {
       clock,
       limits,
+      budget: this.#options.budgetFor?.(peerId),
       onHalfClosed() {
         link.ending = true;
         endIfDone();
@@ -219,7 +242,10 @@ export class PeerLinks {
           // After the answer was written, which the endpoint does in the microtasks that follow.
           if (link.ending) setImmediate(endIfDone);
         }),
-      onIdle: () => link.onIdle?.(),
+      onIdle: () => {
+        link.movedMs = clock.monotonicMs();
+        link.onIdle?.();
+      },
       onClosed: () =>
         queueMicrotask(() => {
           remove();
@@ -237,10 +263,11 @@ export class PeerLinks {
             );
       },
     });
-    const link: Link = { stream, endpoint, openedBy, binding, ending: false };
+    const link: Link = { stream, endpoint, openedBy, binding, ending: false, movedMs: clock.monotonicMs() };
     if (!endpoint.closed) {
       links.push(link);
       this.#links.set(peerId, links);
+      this.#sweepLater();
     }
     return link;
   }

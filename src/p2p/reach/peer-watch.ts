@@ -26,6 +26,9 @@ export class PeerWatch implements Disposable {
   readonly #joined = new Set<(peerId: string) => void>();
   /** Peers that are connected, with the address by which they came first. */
   readonly #connected = new Map<string, string>();
+  /** Connected peers that have not said who they are. */
+  readonly #unidentified = new Set<string>();
+  readonly #waiting = new Set<() => void>();
   readonly #ending = new AbortController();
 
   constructor(options: PeerWatchOptions) {
@@ -56,6 +59,19 @@ export class PeerWatch implements Disposable {
     if (this.#isMeshPeer(peerId)) for (const joined of [...this.#joined]) joined(peerId);
   }
 
+  /** Resolves when all peers that are connected have said who they are, which takes one round trip. */
+  allIdentified(): Promise<void> {
+    if (this.#unidentified.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.add(resolve));
+  }
+
+  #identified(peerId: string): void {
+    this.#unidentified.delete(peerId);
+    if (this.#unidentified.size > 0) return;
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+
   #isMeshPeer(peerId: string): boolean {
     const { book, serves } = this.#options;
     return this.#connected.has(peerId) && book.speaksCarriage(peerId) && serves(peerId);
@@ -68,6 +84,8 @@ export class PeerWatch implements Disposable {
     host.removeEventListener('peer:identify', this.#onIdentify);
     this.#ending.abort();
     this.#joined.clear();
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
   }
 
   readonly #onConnect = ({ detail }: CustomEvent<PeerId>): void => {
@@ -75,6 +93,7 @@ export class PeerWatch implements Disposable {
     const peerId = detail.toString();
     const multiaddr = connection?.remoteAddr.toString() ?? '';
     this.#connected.set(peerId, multiaddr);
+    this.#unidentified.add(peerId);
     this.#options.book.connected(peerId, true);
     this.#options.emit({ type: 'peer', peer_id: peerId, connected: true, multiaddr });
   };
@@ -83,6 +102,7 @@ export class PeerWatch implements Disposable {
     const peerId = detail.toString();
     const multiaddr = this.#connected.get(peerId) ?? '';
     this.#connected.delete(peerId);
+    this.#identified(peerId);
     this.#options.book.connected(peerId, false);
     this.#options.onLost(peerId);
     this.#options.emit({ type: 'peer', peer_id: peerId, connected: false, multiaddr });
@@ -92,6 +112,7 @@ export class PeerWatch implements Disposable {
     const peerId = detail.peerId.toString();
     this.#options.book.identified(peerId, detail.protocols);
     if (this.#isMeshPeer(peerId)) for (const joined of [...this.#joined]) joined(peerId);
+    this.#identified(peerId);
     void this.#measure(detail.peerId);
   };
 
