@@ -64,6 +64,7 @@ export class PythonClient implements Disposable {
     if (typeof address === 'string' && address !== '') {
       const at = this.#peers.find(({ place }) => place.isAt(address));
       if (at !== undefined) return at;
+      peerIds.push(...(/\/p2p\/([^/]+)$/.exec(address)?.slice(1) ?? []));
     }
     if (peerIds.length === 0) return undefined;
     const known = (): PythonPeer | undefined =>
@@ -106,7 +107,7 @@ export class PythonClient implements Disposable {
         });
       },
       peerId: () => place.peerId,
-      address: place.text,
+      address: place.address,
       ledger: this.#ledger,
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),

@@ -142,6 +142,6 @@ export function refusalOf(reply: Rpc): MeshError {
   const word = typeof reply.error === 'string' ? reply.error.slice(0, 200) : 'no reason given';
   if (word === 'unauthorized') return unauthorized();
   const code = words[word] ?? (isErrorCode(word) && word !== 'internal_error' ? word : 'peer_protocol_error');
-  const detail = typeof reply.detail === 'string' ? `: ${reply.detail.slice(0, 1000)}` : '';
+  const detail = typeof reply.detail === 'string' ? `: ${reply.detail.slice(0, 1000).replace(/\.$/, '')}` : '';
   return new MeshError(code, `The Python node refused it: ${word}${detail}.`);
 }

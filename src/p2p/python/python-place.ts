@@ -20,6 +20,8 @@ export class PythonPlace {
   /** Undefined: the text is the path of an announce file. */
   readonly #address: Multiaddr | undefined;
   readonly #peerIds = new Set<string>();
+  /** Where it was met last: for an announce file, what stood in it. */
+  #metAt: string | undefined;
   #connecting: Promise<Connection> | undefined;
 
   constructor(text: string, host: Libp2p) {
@@ -40,10 +42,14 @@ export class PythonPlace {
     return this.#peerIds.has(peerId);
   }
 
-  /** Whether this is its address, with or without a peer id at the end. */
+  /** The address that is known for it, or the text while there is none. */
+  get address(): string {
+    return this.#address?.toString() ?? this.#metAt ?? this.text;
+  }
+
+  /** Whether this is its address, with or without a peer id at the end, or its very text. */
   isAt(address: string): boolean {
-    if (this.#address === undefined) return false;
-    return withoutPeerId(address) === withoutPeerId(this.#address.toString());
+    return address === this.text || withoutPeerId(address) === withoutPeerId(this.address);
   }
 
   /**
@@ -61,7 +67,7 @@ export class PythonPlace {
 
   /** Reads the announce file again: the node may have started anew. */
   async look(): Promise<void> {
-    if (this.#address === undefined) this.#met((await readAnnouncement(this.text)).peer_id);
+    if (this.#address === undefined) await this.#announced();
   }
 
   #open(): Connection | undefined {
@@ -86,11 +92,12 @@ export class PythonPlace {
 
   async #announced(): Promise<Multiaddr> {
     const { peer_id, multiaddr: text } = await readAnnouncement(this.text);
-    this.#met(peer_id);
     const address = multiaddr(text);
     const named = peerIdIn(address);
     if (named !== undefined && named !== peer_id)
       throw new MeshError('invalid_multiaddr', `The announce file ${this.text} names two peers: ${named}, ${peer_id}.`);
+    this.#met(peer_id);
+    this.#metAt = text;
     return named === undefined ? address.encapsulate(`/p2p/${peer_id}`) : address;
   }
 

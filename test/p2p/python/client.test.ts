@@ -290,6 +290,8 @@ test('a node that starts again has a new identity; its place, its announce file 
   await second.announce(file);
   assert.is((await mesh.call('status', { remote_peer_id: second.peerId })).peer_id, second.peerId);
   assert.is((await mesh.call('get', { task_id })).task.task_id, task_id);
+  const found = await mesh.call('status', { remote_multiaddr: `${second.address}/p2p/${second.peerId}` });
+  assert.equal(found.addresses, [`${second.address}/p2p/${second.peerId}`]);
 });
 
 test('a Python node that is out of reach is an answer', async () => {
