@@ -90,6 +90,7 @@ async function connectedOld(
 
 export interface Started {
   readonly child: ChildProcess;
+  signal(name: 'SIGINT' | 'SIGTERM'): void;
   /** Resolves when standard error has a line that fits. */
   said(pattern: RegExp): Promise<string>;
   readonly exitCode: Promise<number | null>;
@@ -113,6 +114,8 @@ export function startProxy(args: readonly string[]): Started {
   });
   return {
     child,
+    // Deno's `child.kill` would report the signal as the cause of the end, whatever the exit code was.
+    signal: (name) => void (child.pid !== undefined && process.kill(child.pid, name)),
     exitCode,
     stdout: () => stdout,
     said: (pattern) =>

@@ -85,7 +85,7 @@ test('clients of every revision use it by loopback HTTP, behind the guards of th
   }
   const foreign = await fetch(url, { method: 'POST', headers: { Origin: 'https://evil.example' }, body: '{}' });
   assert.is(foreign.status, 403);
-  started.child.kill('SIGINT');
+  started.signal('SIGINT');
   assert.is(await started.exitCode, 0);
 });
 
@@ -128,7 +128,7 @@ test('a peer that is not known yet, and a node that does not run, are said at th
   await machines.listener.close();
   const alone = startProxy(machines.args);
   await alone.said(/mesh_down\) Calls will say so/);
-  alone.child.kill('SIGTERM');
+  alone.signal('SIGTERM');
   assert.is(await alone.exitCode, 0);
 });
 
