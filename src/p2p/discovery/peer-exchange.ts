@@ -141,8 +141,8 @@ function readToEnd(stream: Stream, maxBytes: number, signal: AbortSignal): Promi
     const brokenOff = (cause?: Error): void =>
       fail(new MeshError('peer_unreachable', 'The peer broke off before it had told whom it knows.', { cause }));
     const done = (): void => {
-      if (stream.status === 'aborted' || stream.status === 'reset') return brokenOff();
-      resolve(Buffer.concat(pieces).toString('utf8'));
+      if (stream.status === 'aborted' || stream.status === 'reset') brokenOff();
+      else resolve(Buffer.concat(pieces).toString('utf8'));
     };
     stream.addEventListener('end', done);
     stream.addEventListener('close', ({ error }) => brokenOff(error));

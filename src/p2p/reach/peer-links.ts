@@ -34,6 +34,9 @@ export interface PeerLinksOptions {
 /** How long nothing may be in flight on a retired stream before it is closed, in milliseconds: the peer may be about to send. */
 const retireMs = 1_000;
 
+/** Told before an idle stream is closed, so that the far side sends nothing more on it. Others may ignore it. */
+const retiringMethod = 'notifications/taskmesh/retiring';
+
 interface Link {
   readonly stream: Stream;
   readonly endpoint: Endpoint;
@@ -41,6 +44,8 @@ interface Link {
   readonly binding: StreamBinding;
   /** The far side has ended its half: no new requests, and closed when the last answer is out. */
   ending: boolean;
+  /** The far side will close it when nothing is in flight: no new requests. */
+  retiring: boolean;
   /** When something was in flight last, in monotonic milliseconds. */
   movedMs: number;
   /** Set while the link is being retired. */
@@ -152,7 +157,9 @@ export class PeerLinks {
       for (const link of [...this.#links.values()].flat()) {
         const { endpoint, ending, movedMs } = link;
         const idle = endpoint.inFlight === 0 && endpoint.serving === 0;
-        if (idle && !ending && nowMs - movedMs >= limits.streamIdleMs) void this.#retire(link);
+        if (!idle || ending || nowMs - movedMs < limits.streamIdleMs) continue;
+        endpoint.notify(retiringMethod, {});
+        void this.#retire(link);
       }
       if (this.#links.size > 0) this.#sweepLater();
     });
@@ -182,7 +189,7 @@ export class PeerLinks {
   #best(peerId: string): Link | undefined {
     let best: Link | undefined;
     for (const link of this.#links.get(peerId) ?? []) {
-      const usable = !link.ending && !link.endpoint.closed && link.binding.mayBeAsked;
+      const usable = !link.ending && !link.retiring && !link.endpoint.closed && link.binding.mayBeAsked;
       if (usable && (best === undefined || link.openedBy < best.openedBy)) best = link;
     }
     return best;
@@ -242,6 +249,9 @@ export class PeerLinks {
           // After the answer was written, which the endpoint does in the microtasks that follow.
           if (link.ending) setImmediate(endIfDone);
         }),
+      onNotification(method) {
+        if (method === retiringMethod) link.retiring = true;
+      },
       onIdle: () => {
         link.movedMs = clock.monotonicMs();
         link.onIdle?.();
@@ -263,7 +273,15 @@ export class PeerLinks {
             );
       },
     });
-    const link: Link = { stream, endpoint, openedBy, binding, ending: false, movedMs: clock.monotonicMs() };
+    const link: Link = {
+      stream,
+      endpoint,
+      openedBy,
+      binding,
+      ending: false,
+      retiring: false,
+      movedMs: clock.monotonicMs(),
+    };
     if (!endpoint.closed) {
       links.push(link);
       this.#links.set(peerId, links);
