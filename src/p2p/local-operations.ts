@@ -80,7 +80,7 @@ export class LocalOperations {
 
   #makeTable({ queue, cache, tools, network, status }: LocalParts): Table {
     return {
-      status: (input) => status.status(input),
+      status: (input, { caller }) => status.status(input, caller),
       submit: async (input, context) => this.#full(await queue.submit(input, context)),
       submit_many: async (input, context) => {
         const { tasks } = await queue.submitMany(input, context);

@@ -34,6 +34,7 @@ import { PeerLinks } from './reach/peer-links.ts';
 import { StatusReport } from './status.ts';
 import { loadTools } from './tools.ts';
 import { Trust } from './trust/trust.ts';
+import { trustReport } from './trust/trust-report.ts';
 import { withDeadline } from './with-deadline.ts';
 
 const log = getLogger(['taskmesh', 'p2p']);
@@ -117,7 +118,17 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     retire: (id, streams) => links.retire(id, streams),
   });
   const { network, watch, reachability } = net;
-  const status = new StatusReport({ host, reachability, queue, cache, tools, layout: options.layout, limits, clock });
+  const status = new StatusReport({
+    host,
+    reachability,
+    queue,
+    cache,
+    tools,
+    layout: options.layout,
+    limits,
+    clock,
+    ownDetail: () => trustReport(trust, host, links.counts()),
+  });
   const operations = new LocalOperations({ peerId, queue, cache, tools, network, status });
   const handlers = new PeerHandlers({
     permits: trust.permits,
@@ -127,12 +138,13 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     }),
     onAbuse: (id, error) => trust.onAbuse(id, error),
   });
-  const links = new PeerLinks({
+  const links: PeerLinks = new PeerLinks({
     localPeerId: peerId,
     clock,
     limits,
     openStream: (id, addresses, signal) => net.dialer.openCarriage(id, addresses, signal),
     handlerFor: (id) => handlers.handlerFor(id),
+    budgetFor: (id) => trust.permits.of(id).budget,
   });
   const python = await pythonFor(options, { operations, peerId, privateKey, clock, limits });
   if (python !== undefined) opened.use(python);

@@ -19,6 +19,8 @@ export interface StatusParts {
   layout: string;
   limits: Limits;
   clock: Clock;
+  /** What the node's own callers are told besides. */
+  ownDetail(): Partial<NonNullable<OperationOutput<'status'>['detail']>>;
 }
 
 export class StatusReport {
@@ -30,7 +32,7 @@ export class StatusReport {
     this.#startedMs = parts.clock.monotonicMs();
   }
 
-  async status({ detail }: CheckedInput<'status'>): Promise<OperationOutput<'status'>> {
+  async status({ detail }: CheckedInput<'status'>, caller: string): Promise<OperationOutput<'status'>> {
     const { host, reachability, queue, cache, tools, layout, limits, clock } = this.#parts;
     const { counts, taskTypes, waiters, storedBytes } = await queue.stats();
     const report: OperationOutput<'status'> = {
@@ -54,6 +56,7 @@ export class StatusReport {
         stored_bytes: storedBytes,
         cache: cache.stats(),
         limits: { ...limits },
+        ...(caller === report.peer_id ? this.#parts.ownDetail() : {}),
       },
     };
   }

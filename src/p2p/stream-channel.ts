@@ -8,7 +8,7 @@
  */
 
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
-import type { Clock } from '../mesh/clock.ts';
+import type { CancelTimer, Clock } from '../mesh/clock.ts';
 import { MeshError, toMeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import type { Channel, ChannelEvents } from '../rpc/channel.ts';
@@ -18,6 +18,7 @@ import { kindOf, type RpcId, type RpcMessage } from '../rpc/message.ts';
 import { Outbox, requestsOf } from '../rpc/outbox.ts';
 import { inBulkTurn } from './bulk-turns.ts';
 import { brokenFrameMessage } from './carriage.ts';
+import type { ReadBudget } from './trust/read-budget.ts';
 
 /** How long a closed stream may take to hand over what was written before it is cut, in milliseconds. */
 const lingerMs = 1_000;
@@ -28,6 +29,8 @@ const sliceBytes = 128 * 1024;
 export interface StreamChannelOptions {
   clock: Clock;
   limits: Pick<Limits, 'maxFrameBytes' | 'frameDeadlineMs' | 'maxBufferedBytes' | 'maxPeerServingBytes'>;
+  /** What may be read of the peer; over it, reading rests. Default: everything. */
+  budget?: ReadBudget | undefined;
   /** The far side will send nothing more; it may still wait for answers. */
   onHalfClosed(): void;
   /** Runs something in a later turn of the event loop; for tests. */
@@ -44,6 +47,10 @@ export class StreamChannel implements Channel {
   /** What is left of the batch that is being written. */
   #unwritten: Uint8Array | undefined;
   #closed = false;
+  /** The inbox has as much as it takes. */
+  #full = false;
+  /** Ends the rest that reading takes because the peer has sent more than its rate. */
+  #endRest: CancelTimer | undefined;
 
   constructor(stream: Stream, options: StreamChannelOptions) {
     this.#stream = stream;
@@ -58,8 +65,8 @@ export class StreamChannel implements Channel {
       deliver: (message) => this.#deliver(message),
       refuse: (failure) => this.post(failure),
       broken: (thrown) => this.#refuse(thrown),
-      pause: () => this.#stream.readStatus === 'readable' && this.#stream.pause(),
-      resume: () => this.#stream.readStatus === 'paused' && this.#stream.resume(),
+      pause: () => this.#setFull(true),
+      resume: () => this.#setFull(false),
       nextTurn: this.#nextTurn,
     });
     this.#outbox = new Outbox({
@@ -148,12 +155,39 @@ export class StreamChannel implements Channel {
 
   #receive(data: StreamMessageEvent['data']): void {
     if (this.#closed) return;
+    this.#options.budget?.spend(0, data.byteLength);
     if (data instanceof Uint8Array) this.#inbox.push(data);
     else for (const piece of data) this.#inbox.push(piece);
+    this.#rest();
+  }
+
+  #setFull(full: boolean): void {
+    this.#full = full;
+    this.#readOrNot();
+  }
+
+  /** Over the rate, nothing more is read for as long as it takes to be within it again. */
+  #rest(): void {
+    const restMs = this.#options.budget?.restMs ?? 0;
+    if (restMs <= 0 || this.#endRest !== undefined || this.#closed) return;
+    this.#endRest = this.#options.clock.setTimer(restMs, () => {
+      this.#endRest = undefined;
+      this.#rest();
+      this.#readOrNot();
+    });
+    this.#readOrNot();
+  }
+
+  #readOrNot(): void {
+    const wanted = !this.#full && this.#endRest === undefined;
+    const { readStatus } = this.#stream;
+    if (wanted && readStatus === 'paused') this.#stream.resume();
+    else if (!wanted && readStatus === 'readable') this.#stream.pause();
   }
 
   #deliver(message: unknown): void {
     if (this.#closed) return;
+    this.#options.budget?.spend(1, 0);
     if (kindOf(message) === undefined)
       throw new BrokenFrameError('invalid_message', 'A frame came that holds no JSON-RPC message.');
     this.#events?.message(message);
@@ -178,6 +212,7 @@ export class StreamChannel implements Channel {
   #end(cause?: Error, unsent: ReadonlySet<RpcId> = new Set()): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#endRest?.();
     this.#inbox.close();
     const waiting = this.#outbox.unsent();
     this.#outbox.clear();

@@ -19,11 +19,28 @@ export class TokenBucket {
 
   /** Takes one; false when there is none. */
   take(): boolean {
-    const nowMs = this.#clock.monotonicMs();
-    this.#tokens = Math.min(this.#capacity, this.#tokens + (nowMs - this.#atMs) * this.#perMs);
-    this.#atMs = nowMs;
+    this.#refill();
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  /** Takes that many, whether they are there or not: what is missing is owed. */
+  spend(count: number): void {
+    this.#refill();
+    this.#tokens -= count;
+  }
+
+  /** How long until nothing is owed any more, in milliseconds. */
+  get debtMs(): number {
+    if (this.#tokens >= 0) return 0;
+    this.#refill();
+    return this.#tokens >= 0 ? 0 : -this.#tokens / this.#perMs;
+  }
+
+  #refill(): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.#tokens = Math.min(this.#capacity, this.#tokens + (nowMs - this.#atMs) * this.#perMs);
+    this.#atMs = nowMs;
   }
 }

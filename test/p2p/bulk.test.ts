@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { defaultGrant } from '../../src/mesh/grant.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { connect, rawCarriage, rawHost, request, startNode, until } from './support.ts';
 
@@ -67,6 +68,7 @@ bulk('a peer that sends bulk faster than it is served is slowed down, and others
   await writeFile(folder.file('tools.mjs'), source);
   await using node = await startNode({
     toolsModule: folder.file('tools.mjs'),
+    defaultGrant: { ...defaultGrant, tools: ['*'] },
     limits: { maxPeerServingBytes: 1_200_000, maxFrameBytes: 1_000_000 },
   });
   const count = async (): Promise<{ now: number; most: number; served: number }> => {

@@ -77,6 +77,37 @@ export const status = operation({
         stored_bytes: z.int(),
         cache: z.object({ entries: z.int(), bytes: z.int() }),
         limits: z.record(z.string(), z.number()),
+        peers: z
+          .array(
+            z.object({
+              peer_id: z.string(),
+              label: z.string(),
+              served_by: z.string().describe('list, introduction, open door; or why it is not served.'),
+              connections: z.int(),
+              streams: z.int().describe('Streams of the carriage.'),
+              in_flight: z.int().describe('Requests of the peer that are being worked on.'),
+              requests: z.int().describe('Since it connected; so are frames and bytes.'),
+              frames: z.int(),
+              bytes: z.int(),
+            }),
+          )
+          .optional()
+          .describe('What each connected peer uses. Only the node’s own callers are told.'),
+        trust: z
+          .object({
+            listed: z.int(),
+            revoked: z.int(),
+            introduced: z.int(),
+            tickets: z.int(),
+            on_porch: z.int().describe('Connections of peers that are not served.'),
+            in_flight: z.int().describe('Requests of all peers that are being worked on.'),
+            refusals: z.record(z.string(), z.int()).describe('What was refused since the start, by cause.'),
+            latest_refusals: z.array(
+              z.object({ peer_id: z.string(), cause: z.string(), count: z.int(), last_at: z.number() }),
+            ),
+          })
+          .optional()
+          .describe('Only the node’s own callers are told.'),
       })
       .optional(),
   }),

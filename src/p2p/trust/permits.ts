@@ -10,12 +10,11 @@ import type { Limits } from '../../mesh/limits.ts';
 import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../../mesh/operations.ts';
 import { TokenBucket } from '../token-bucket.ts';
 import { type Allowed, allow, grantedTools, type MustBe } from './grant.ts';
+import { ReadBudget, type ReadLimits } from './read-budget.ts';
 import type { Refusals } from './refusals.ts';
 
-export type PermitLimits = Pick<
-  Limits,
-  'peerRequestsPerSecond' | 'peerRequestBurst' | 'maxPeerInFlight' | 'maxServing'
->;
+export type PermitLimits = ReadLimits &
+  Pick<Limits, 'peerRequestsPerSecond' | 'peerRequestBurst' | 'maxPeerInFlight' | 'maxServing'>;
 
 export interface PermitsOptions {
   clock: Clock;
@@ -29,6 +28,8 @@ export interface PermitsOptions {
 export interface PeerUse {
   in_flight: number;
   requests: number;
+  frames: number;
+  bytes: number;
 }
 
 export class Permits {
@@ -56,7 +57,7 @@ export class Permits {
   }
 
   useOf(peerId: string): PeerUse {
-    return this.#permits.get(peerId)?.use ?? { in_flight: 0, requests: 0 };
+    return this.#permits.get(peerId)?.use ?? { in_flight: 0, requests: 0, frames: 0, bytes: 0 };
   }
 
   /** Grants have changed: ends what waits and is not allowed any more. */
@@ -87,6 +88,8 @@ export interface Running<Result> {
 
 export class Permit {
   readonly peerId: string;
+  /** What may be read of it. */
+  readonly budget: ReadBudget;
   readonly #options: PermitsOptions;
   readonly #total: { inFlight: number };
   readonly #bucket: TokenBucket;
@@ -102,12 +105,13 @@ export class Permit {
     this.#options = options;
     this.#total = total;
     const { clock, limits } = options;
+    this.budget = new ReadBudget(limits, clock);
     this.#bucket = new TokenBucket(limits.peerRequestsPerSecond, limits.peerRequestBurst, clock);
     this.#patience = new TokenBucket(limits.peerRequestsPerSecond, limits.peerRequestBurst, clock);
   }
 
   get use(): PeerUse {
-    return { in_flight: this.#inFlight, requests: this.#requests };
+    return { in_flight: this.#inFlight, requests: this.#requests, ...this.budget.read };
   }
 
   /**

@@ -1,0 +1,120 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { defaultLimits } from '../../../src/mesh/limits.ts';
+import { ReadBudget } from '../../../src/p2p/trust/read-budget.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { rawCarriage, rawHost, request, startNode, until } from '../support.ts';
+
+const bounds = suite('bounds per peer');
+
+bounds('reading rests for as long as what was too much takes at the rate', () => {
+  const clock = new FakeClock();
+  const limits = { peerFramesPerSecond: 10, peerFrameBurst: 5, peerBytesPerSecond: 1000, peerByteBurst: 500 };
+  const budget = new ReadBudget(limits, clock);
+  budget.spend(5, 500);
+  assert.is(budget.restMs, 0);
+  budget.spend(1, 0);
+  assert.is(budget.restMs, 100);
+  budget.spend(0, 1000);
+  assert.is(budget.restMs, 1000);
+  clock.advance(1000);
+  assert.is(budget.restMs, 0);
+  assert.equal(budget.read, { frames: 6, bytes: 1500 });
+});
+
+bounds('a peer that floods is read no faster than its rate, and its neighbour is served', async () => {
+  const limits = { peerFramesPerSecond: 200, peerFrameBurst: 50 };
+  await using node = await startNode({ limits });
+  await using flooder = await rawHost([]);
+  await using neighbour = await startNode();
+  await neighbour.mesh.call('status', { remote_multiaddr: node.address });
+  const carriage = await rawCarriage(flooder, node.address);
+  const flood = 2_000;
+  const startedMs = performance.now();
+  for (let i = 0; i < flood; i++) carriage.send({ ...request('server/discover'), id: i });
+  const tookMs: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const askedMs = performance.now();
+    await neighbour.mesh.call('status', { remote_peer_id: node.peerId });
+    tookMs.push(performance.now() - askedMs);
+  }
+  assert.ok(Math.max(...tookMs) < 1_000, `the neighbour waited ${Math.max(...tookMs)} ms`);
+  const { detail } = await node.mesh.call('status', { detail: true });
+  const use = detail?.peers?.find(({ peer_id }) => peer_id === flooder.peerId.toString());
+  const most = limits.peerFrameBurst + ((performance.now() - startedMs) / 1000) * limits.peerFramesPerSecond;
+  // One piece of the stream is read whole before reading rests.
+  assert.ok((use?.frames ?? 0) > 0 && carriage.messages.length < flood, `${use?.frames} of at most about ${most}`);
+  carriage.stream.abort(new Error('done'));
+});
+
+bounds('who does not heed that it sends too many requests is put out with rate_limited', async () => {
+  await using node = await startNode({ limits: { peerRequestsPerSecond: 1, peerRequestBurst: 20 } });
+  await using flooder = await rawHost([]);
+  const carriage = await rawCarriage(flooder, node.address);
+  for (let i = 0; i < 100; i++) carriage.send({ ...request('server/discover'), id: i });
+  await carriage.closed;
+  const last = carriage.messages.at(-1);
+  assert.equal([last?.id, last?.error?.code], [null, -32010]);
+  await until(async () => (await node.mesh.call('peers', { connected_only: true })).peers.length === 0);
+});
+
+bounds('calls in flight are bounded for one peer and for all', async () => {
+  await using node = await startNode({ limits: { maxPeerInFlight: 3, maxServing: 4 } });
+  await using one = await rawHost([]);
+  await using two = await rawHost([]);
+  const claim = (id: number) => ({
+    ...request('tools/call', {
+      name: 'p2p_taskqueue_claim_next',
+      arguments: { supported_task_types: ['no'], wait_s: 60 },
+    }),
+    id,
+  });
+  const first = await rawCarriage(one, node.address);
+  for (let i = 0; i < 4; i++) first.send(claim(i));
+  const refused = await first.next();
+  assert.equal([refused?.id, refused?.error?.message.includes('in flight')], [3, true]);
+  const second = await rawCarriage(two, node.address);
+  for (let i = 0; i < 2; i++) second.send(claim(i));
+  assert.is((await second.next())?.id, 1);
+  for (const { stream } of [first, second]) stream.abort(new Error('done'));
+  await until(async () => (await node.mesh.call('status', { detail: true })).detail?.waiters === 0);
+});
+
+bounds('connections of one peer are bounded', async () => {
+  await using node = await startNode({ limits: { maxConnectionsPerPeer: 2 } });
+  await using peer = await rawHost([]);
+  const { multiaddr } = await import('@multiformats/multiaddr');
+  const dialled = await Promise.allSettled(
+    Array.from({ length: 5 }, () => peer.dial(multiaddr(node.address), { force: true })),
+  );
+  assert.ok(dialled.some(({ status }) => status === 'fulfilled'));
+  await until(async () => {
+    const { detail } = await node.mesh.call('status', { detail: true });
+    const use = detail?.peers?.find(({ peer_id }) => peer_id === peer.peerId.toString());
+    return (use?.connections ?? 9) <= 2;
+  });
+});
+
+bounds('a stream on which nothing moves is closed, and the next call makes a new one', async () => {
+  await using node = await startNode({ limits: { streamIdleMs: 300 } });
+  await using other = await startNode();
+  await other.mesh.call('status', { remote_multiaddr: node.address });
+  assert.is(node.node.carriageStreams()[other.peerId], 1);
+  await until(() => node.node.carriageStreams()[other.peerId] === undefined);
+  assert.is((await other.mesh.call('status', { remote_peer_id: node.peerId })).peer_id, node.peerId);
+});
+
+bounds('status publishes every bound, and the use of each peer to the node’s own callers alone', async () => {
+  await using node = await startNode();
+  await using peer = await startNode();
+  const seen = (await peer.mesh.call('status', { remote_multiaddr: node.address, detail: true })).detail;
+  assert.equal(Object.keys(seen?.limits ?? {}).sort(), Object.keys(defaultLimits).sort());
+  assert.equal([seen?.peers, seen?.trust], [undefined, undefined]);
+  const own = (await node.mesh.call('status', { detail: true })).detail;
+  const [use] = own?.peers ?? [];
+  assert.equal([use?.peer_id, use?.served_by, use?.connections, use?.streams], [peer.peerId, 'open door', 1, 1]);
+  assert.ok((use?.requests ?? 0) >= 1 && (use?.bytes ?? 0) > 0);
+  assert.equal(own?.trust?.refusals, {});
+});
+
+bounds.run();
