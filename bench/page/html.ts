@@ -73,7 +73,7 @@ async function suiteHtml(report: Report, suite: SuiteReport): Promise<string> {
       `<svg role="img" aria-label="${escaped(`${plot.title}. ${plot.question}`)}"`,
     );
     figures.push(
-      `<figure><figcaption><b>${escaped(plot.question)}</b>${escaped(plot.title)}</figcaption><div>${accessible}</div><p class="under">Lines through points are 95 % intervals. ${escaped(under)}</p></figure>`,
+      `<figure><figcaption><b>${escaped(plot.question)}</b>${escaped(plot.title)}</figcaption><div>${accessible}</div><p class="under">${plot.kind === 'stack' ? 'Medians of rounds.' : 'Lines through points are 95 % intervals.'} ${escaped(under)}</p></figure>`,
     );
   }
   const findings = suite.findings.filter(({ kind }) => kind === 'finding');

@@ -75,7 +75,7 @@ const config = {
     },
     ...{ labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal' as const, labelLimit: 220, titlePadding: 8 },
   },
-  legend: { labelColor: ink.text, titleColor: ink.text, labelFontSize: 12, labelLimit: 360, symbolSize: 90 },
+  legend: { labelColor: ink.text, titleColor: ink.text, labelFontSize: 12, labelLimit: 420, symbolSize: 90 },
   header: { labelColor: ink.text, titleColor: ink.text, labelFontSize: 13, labelFontWeight: 'bold' as const },
 };
 
@@ -159,7 +159,7 @@ function axisOf({ logY }: PlotReport, points: readonly Point[]) {
 
 /** `2000` as `2k`, so that the ticks of a panel do not run into each other. */
 const shortNumber =
-  "datum.value >= 1e6 ? format(datum.value / 1e6, '.3~g') + ' M' : datum.value >= 1e3 ? format(datum.value / 1e3, '.3~g') + ' k' : format(datum.value, '.3~g')";
+  "abs(datum.value) >= 1e6 ? format(datum.value / 1e6, '.3~g') + ' M' : abs(datum.value) >= 1e3 ? format(datum.value / 1e3, '.3~g') + ' k' : format(datum.value, '.3~g')";
 
 const shortBytes =
   "datum.value >= 1048576 ? format(datum.value / 1048576, '.3~g') + ' MiB' : datum.value >= 1024 ? format(datum.value / 1024, '.3~g') + ' KiB' : format(datum.value, 'd') + ' B'";
@@ -219,7 +219,7 @@ function stackSpec(suite: SuiteReport, plot: PlotReport, points: Point[]): TopLe
   const x = {
     field: 'from',
     type: 'quantitative',
-    title: `${plot.title} (${unit})`,
+    title: unit,
     axis: { labelExpr: shortNumber, tickCount: 6 },
   };
   const y = { field: 'x', type: 'nominal', sort: rows, title: null };
@@ -230,8 +230,15 @@ function stackSpec(suite: SuiteReport, plot: PlotReport, points: Point[]): TopLe
         ...{ x, x2: { field: 'to' }, y },
         color: {
           ...{ field: 'series', type: 'nominal', sort: present, title: null },
-          scale: { domain: present, range: present.map((_, index) => inkOf(index)) },
-          legend: { orient: 'bottom', columns: 2, symbolType: 'square', symbolSize: 220, symbolStrokeWidth: 0 },
+          scale: { domain: present, range: present.map((name) => inkOf(names.indexOf(name))) },
+          legend: {
+            orient: 'bottom',
+            columns: 2,
+            labelLimit: 420,
+            symbolType: 'square',
+            symbolSize: 220,
+            symbolStrokeWidth: 0,
+          },
         },
       },
     },

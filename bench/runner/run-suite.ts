@@ -4,6 +4,7 @@
  */
 
 import { availableParallelism } from 'node:os';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { shuffled } from '../random.ts';
 import type { Json } from '../report-schema.ts';
 import { Samples } from '../samples.ts';
@@ -16,6 +17,8 @@ const defaults = {
   quick: { processes: 1, rounds: 4 },
   smoke: { processes: 1, rounds: 1 },
 } as const;
+/** How many times its budget a suite may take before it is cut short. */
+const patience = 1.5;
 /** Beyond the round's own time, in milliseconds. */
 const roundGraceMs = 60_000;
 
@@ -74,11 +77,13 @@ export async function runSuite(suite: Suite, options: RunSuiteOptions): Promise<
   const passes = new Map<string, MeasuredCell[]>();
   for (const cell of cells) passes.set(blockOf(cell.cell), [...(passes.get(blockOf(cell.cell)) ?? []), cell]);
   const steps = cells.length * processes * (rounds + 1);
-  const ends = new SuiteEnd(signal, from + suite.budgetMs[mode] * 1.5);
   let done = 0;
   try {
     for (let process = 0; process < processes; process++) {
       for (const block of passes.values()) {
+        // Its share of the suite's time and what earlier passes left over: a slow one must not take the time of those after it.
+        const share = (done + block.length * (rounds + 1)) / steps;
+        using ends = new PassEnd(signal, from + share * patience * suite.budgetMs[mode]);
         await runPass(shuffled(block, random), { process, rounds, ends }, (what) => {
           options.onProgress(what, ++done / steps);
         });
@@ -109,26 +114,34 @@ export function withNoise({ cells, noiseOf }: SuitePlan): PlannedCell[] {
   return [...planned, { ...again, id: `${again.id} (again)`, againOf: again.id }];
 }
 
-/** Whether to go on: not after Ctrl-C, and not when the suite has used up far more than its time. */
-class SuiteEnd {
+/** Whether to go on: not after Ctrl-C, and not when far more time than there was has been used up. */
+class PassEnd implements Disposable {
+  /** Ends what is under way. */
   readonly signal: AbortSignal;
-  readonly #latest: number;
+  readonly #interrupt: AbortSignal;
+  readonly #timer: NodeJS.Timeout;
 
-  constructor(signal: AbortSignal, latest: number) {
-    this.signal = signal;
-    this.#latest = latest;
+  constructor(interrupt: AbortSignal, latest: number) {
+    const overdue = new AbortController();
+    this.#interrupt = interrupt;
+    this.#timer = setTimeout(() => overdue.abort(), Math.max(0, latest - performance.now()));
+    this.signal = AbortSignal.any([interrupt, overdue.signal]);
   }
 
   get reason(): string | undefined {
-    if (this.signal.aborted) return 'The run was interrupted.';
-    return performance.now() > this.#latest ? 'The time of the suite was used up.' : undefined;
+    if (this.#interrupt.aborted) return 'The run was interrupted.';
+    return this.signal.aborted ? 'The time of the suite was used up.' : undefined;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
   }
 }
 
 interface Pass {
   readonly process: number;
   readonly rounds: number;
-  readonly ends: SuiteEnd;
+  readonly ends: PassEnd;
 }
 
 const keyOf = ({ runtime, file, params }: Subject, again: boolean): string =>

@@ -119,6 +119,23 @@ test('an interrupted suite keeps what was measured', async () => {
   assert.ok(cells.every(({ failure }) => failure === 'The run was interrupted.'));
 });
 
+test('a suite that takes too long is cut short, and each block has had its share', async () => {
+  await using folder = await tempFolder();
+  const cells = [
+    { ...busy('busy 0.2 ms', 5), block: 'one' },
+    { ...busy('busy 0.3 ms', 5), block: 'other' },
+  ];
+  const short = { ...suiteOf({ cells, processes: 1, rounds: 100_000 }), budgetMs: { full: 0, quick: 0, smoke: 6_000 } };
+  const measured = await runSuite(short, {
+    ...{ mode: 'smoke', runtimes: [runtime], folder: folder.path, random: seededRandom(1), budgetMs: 6_000 },
+    ...{ signal: new AbortController().signal, onProgress: () => {} },
+  });
+  for (const { status, failure } of evaluateSuite(measured, 1).cells) {
+    assert.is(status, 'measured');
+    assert.is(failure, 'The time of the suite was used up.');
+  }
+});
+
 test('cells with the same labels are refused', async () => {
   const measured = run({ cells: [busy('busy 0.2 ms'), busy('busy 0.2 ms')] });
   await measured.then(
