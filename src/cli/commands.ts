@@ -30,7 +30,13 @@ type Made = Omit<OperationCommand, 'operation'>;
 const made: Readonly<Record<OperationName, Made>> = {
   status: { group: 'Nodes', examples: ['status', 'status --detail --json', 'status --peer 12D3KooW…'] },
   peers: { group: 'Nodes', examples: ['peers', 'peers --connected-only'] },
-  discover: { group: 'Nodes', examples: ['discover', 'discover --timeout-s 10'] },
+  discover: {
+    group: 'Nodes',
+    positionals: [optional('remote_multiaddr', 'MULTIADDR')],
+    description:
+      'Every way of finding others has its row, in the order in which they are tried; those that are off or named nobody say why.',
+    examples: ['discover', 'discover /ip4/192.168.1.5/tcp/4001/p2p/12D3KooW… --timeout-s 10'],
+  },
   connect: {
     group: 'Nodes',
     positionals: [needed('peer', 'MULTIADDR|PEER')],

@@ -25,6 +25,7 @@ const shows: Shows = {
       ['P2P side', bridgeText(output.bridge)],
       ['up for', duration(output.uptime_s)],
       ['peers', `${output.connected_peers} connected`],
+      ['reachable', reachabilityText(output.reachability)],
       [
         'tasks',
         Object.entries(output.queue)
@@ -66,15 +67,14 @@ const shows: Shows = {
   },
   discover: ({ peers, attempts }, { style }) => {
     const summary = `${peers.length} ${peers.length === 1 ? 'peer' : 'peers'} connected.`;
-    if (attempts.length === 0) return `${summary} No other node was found.`;
     const rows = attempts.map((attempt) => [
-      attempt.ok ? 'ok' : style.error('failed'),
       attempt.method,
-      `${Math.round(attempt.duration_ms)} ms`,
+      attempt.outcome === 'failed' ? style.error('failed') : attempt.outcome,
+      attempt.outcome === 'connected' || attempt.outcome === 'failed' ? `${Math.round(attempt.duration_ms)} ms` : '-',
       attempt.peer_id || '-',
       printable(attempt.ok ? attempt.multiaddr : `${attempt.multiaddr} ${attempt.error}`.trim()),
     ]);
-    return `${table(['OUTCOME', 'METHOD', 'TIME', 'PEER', 'ADDRESS'], rows)}\n${summary}`;
+    return `${table(['METHOD', 'OUTCOME', 'TIME', 'PEER', 'ADDRESS, OR WHY NOT'], rows)}\n${summary}`;
   },
   mcp_request: ({ result }) => valueText(result) ?? 'null',
   call_tool: ({ result }) => valueText(result) ?? 'null',
@@ -103,6 +103,29 @@ function fieldLine(name: string, value: unknown, nowS: number): readonly [string
     if (name.endsWith('_s')) return [words('_s'), duration(value)];
   }
   return [words(''), valueText(value)];
+}
+
+const natTexts: Readonly<Record<NonNullable<OperationOutput<'status'>['reachability']>['nat'], string>> = {
+  none: 'by nobody: the node does not listen',
+  loopback: 'from this machine',
+  private: 'from its own network',
+  relayed: 'by way of a relay',
+  unknown: 'not known: it listens on a public address, and not enough peers have tried it',
+  public: 'from everywhere',
+  unreachable: 'not at its public address: peers could not dial it',
+};
+
+function reachabilityText(reachability: OperationOutput<'status'>['reachability']): string | undefined {
+  if (reachability === undefined) return undefined;
+  const { nat, relays, relay, relayed_connections: relayed } = reachability;
+  return [
+    natTexts[nat],
+    ...relays.map(
+      ({ peer_id, reserved, error }) => `relay ${peer_id}: ${reserved ? 'has a place for it' : printable(error)}`,
+    ),
+    ...(relay === null ? [] : [`is a relay: ${relay.reservations} of ${relay.max_reservations} places given`]),
+    ...(relayed === 0 ? [] : [`${relayed} of its connections go by way of a relay`]),
+  ].join('\n');
 }
 
 /** Undefined where all is as it should be. */

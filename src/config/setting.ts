@@ -36,6 +36,7 @@ type Kind =
   | 'grant'
   | 'list'
   | 'multiaddrs'
+  | 'peers'
   | 'places'
   | 'python-places'
   | 'services';
@@ -99,6 +100,10 @@ const listKinds = {
   multiaddrs: {
     allowed: 'multiaddrs such as /ip4/127.0.0.1/tcp/4001',
     read: (text) => (isMultiaddr(text) ? text : undefined),
+  },
+  peers: {
+    allowed: 'multiaddrs that end in /p2p/<peer id>',
+    read: (text) => (isMultiaddr(text) && /\/p2p\/[^/]+$/.test(text) ? text : undefined),
   },
   places: {
     allowed: 'multiaddrs that end in /p2p/<peer id>, or paths of other nodes’ announce files',

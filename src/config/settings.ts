@@ -97,6 +97,34 @@ export const settings = {
     defaultText: 'on',
     audience: 'node',
   },
+  dht: {
+    kind: 'switch',
+    summary: 'Find nodes by the mesh’s own distributed hash table, and be found there.',
+    example: 'off',
+    defaultText: 'on with a mesh key, off without',
+    audience: 'node',
+  },
+  relay: {
+    kind: 'switch',
+    summary: 'Carry connections between peers that cannot reach each other.',
+    example: 'on',
+    defaultText: 'off',
+    audience: 'node',
+  },
+  relays: {
+    kind: 'peers',
+    summary: 'Nodes started with --relay, by which others reach this one when they cannot dial it.',
+    example: '/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…',
+    defaultText: 'none',
+    audience: 'node',
+  },
+  'p2p-announce': {
+    kind: 'multiaddrs',
+    summary: 'Multiaddrs told to others besides those that are listened on: a forwarded port, a proxy.',
+    example: '/dns4/node.example/tcp/443/wss',
+    defaultText: 'none',
+    audience: 'node',
+  },
   'mesh-key': {
     kind: 'path',
     summary: 'File with the mesh’s shared key: only nodes that have it can connect.',
@@ -222,6 +250,11 @@ export interface Settings {
   bootstrap: string[];
   announceFile: string;
   mdns: boolean;
+  /** Undefined: when there is a mesh key. */
+  dht: boolean | undefined;
+  relay: boolean;
+  relays: string[];
+  p2pAnnounce: string[];
   /** Path of the key's file; undefined: there is none, and only loopback is listened on. */
   meshKey: string | undefined;
   /** Without a mesh key it means nothing: everybody who can connect is served. */
