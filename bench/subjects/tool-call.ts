@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { Layout } from '../../src/mesh/node-options.ts';
 import { startService } from '../../test/support/service.ts';
-import { type ClosedLoopResult, closedLoop } from '../loops.ts';
+import { closedLoop } from '../loops.ts';
 import { pin, pinned } from '../runner/pinning.ts';
 import { type RoundResult, serveCells } from '../serve-cells.ts';
 import { median } from '../statistics.ts';
@@ -36,12 +36,12 @@ export type ToolCallTask =
 const here = (file: string): URL => new URL(file, import.meta.url);
 const tools = { submit: 'p2p_taskqueue_submit', get: 'p2p_taskqueue_get_task', wait: 'p2p_taskqueue_wait_task' };
 const payload = { text: 'x'.repeat(80) };
-/** Each rung's turns within a round, so that what the machine does to one it does to all. */
-const turnsPerRound = 4;
-/** The whole has so many times a part's time: its p99 is wanted, of the parts only the median. */
-const serviceTurns = 3;
+/** Calls of a rung's turn. The turns are short, and many in a round: what the machine does to one rung it does to all. */
+const callsPerTurn = 6;
 /** Calls at the beginning of a turn that do not count: threads and processors wake up. */
-const uncounted = 3;
+const uncounted = 2;
+/** The whole has so many times a part's calls: its p99 is wanted, of the parts only the median. */
+const serviceTurns = 3;
 
 const peerIdOf = (address: string): string => address.slice(address.lastIndexOf('/') + 1);
 const epochMs = (): number => performance.timeOrigin + performance.now();
@@ -86,15 +86,17 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...fold
 
   async function ladder(operation: LadderOperation, ms: number): Promise<RoundResult> {
     const rungsThere = ladderOf(operation, (rung) => urls[rung] !== undefined);
+    const senders = new Map(rungsThere.map((rung) => [rung, submitTo(rung, operation)] as const));
     const times = new Map<Rung, number[]>(rungsThere.map((rung) => [rung, []]));
-    const turnMs = ms / turnsPerRound / (rungsThere.length + serviceTurns - 1);
-    for (let turn = 0; turn < turnsPerRound; turn++) {
-      for (const rung of turn % 2 === 0 ? rungsThere : rungsThere.toReversed()) {
-        const { latency }: ClosedLoopResult = await closedLoop(submitTo(rung, operation), {
-          inFlight: 1,
-          ms: rung === 'service' ? serviceTurns * turnMs : turnMs,
-        });
-        times.get(rung)?.push(...latency.subarray(Math.min(uncounted, latency.length - 1)));
+    const until = performance.now() + ms;
+    for (let cycle = 0; cycle === 0 || performance.now() < until; cycle++) {
+      for (const rung of cycle % 2 === 0 ? rungsThere : rungsThere.toReversed()) {
+        const calls = callsPerTurn * (rung === 'service' ? serviceTurns : 1);
+        for (let call = 0; call < calls; call++) {
+          const from = performance.now();
+          await senders.get(rung)?.();
+          if (call >= uncounted) times.get(rung)?.push((performance.now() - from) * 1000);
+        }
       }
     }
     const parts = partsOf(rungsThere, (rung) => median(times.get(rung) ?? []));

@@ -104,8 +104,8 @@ export const bought: Suite = {
               // The driver runs on Node, whatever the service runs on.
               subject: { runtime: 'node', file, params: { ...params } },
               task: { ...task },
-              roundMs: { full: load === 'bulk' ? 1_500 : 1_000, quick: 650, smoke: 200 }[mode],
-              warmUpMs: { full: 300, quick: 200, smoke: 0 }[mode],
+              roundMs: { full: load === 'bulk' ? 900 : 650, quick: 650, smoke: 200 }[mode],
+              warmUpMs: { full: 200, quick: 200, smoke: 0 }[mode],
               block: runtime,
             };
           }),
@@ -126,7 +126,7 @@ export const bought: Suite = {
       cells,
       processes: 1,
       // As many samples as a p99 needs.
-      rounds: { full: 3, quick: 3, smoke: 1 }[mode],
+      rounds: { full: 5, quick: 3, smoke: 1 }[mode],
       ...(mode === 'full' ? { noiseOf: labelsOf(first, 'inline', 'bulk', 0) } : {}),
       comparisons: (['off', 'on'] as const).map((metric) => ({
         title: `p99 of ${titles[metric]}: shared loop beside bridge, under bulk`,

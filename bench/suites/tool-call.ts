@@ -56,34 +56,37 @@ const layoutsFor = (mode: Mode, runtime: RuntimeName): readonly Layout[] => {
 
 const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
+/** One sentence on what removing the hop is worth to each operation; undefined when nothing of it was measured. */
+function worthOfNoHop(figures: Figures, runtime: RuntimeName, figure: 'p50' | 'p99'): Finding | undefined {
+  const each = whats.flatMap((what) => {
+    const [inline, worker] = [labelsOf(runtime, 'inline', what), labelsOf(runtime, 'worker', what)];
+    const ratio = figures.ratio(inline, worker, 'latency', figure);
+    if (ratio === undefined) return [];
+    const interval = `${ratio.value.toFixed(2)}, ${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)}`;
+    const change = `${percent(Math.abs(1 - ratio.value))} ${ratio.value < 1 ? 'less' : 'more'}`;
+    return [`${what}: ${ratio.verdict === 'same' ? 'no difference seen' : change} (${interval})`];
+  });
+  if (each.length === 0) return undefined;
+  return {
+    kind: 'finding',
+    text: `The ${figure} of a call on ${runtime} without the hop (inline ÷ worker): ${each.join('; ')}.`,
+  };
+}
+
 /** What it is worth to do without the hop, and whether the parts make up the whole. */
 function findingsOf(figures: Figures, runtimes: readonly RuntimeName[], mode: Mode): Finding[] {
-  const found: Finding[] = [];
-  for (const runtime of runtimes) {
-    for (const what of whats) {
-      for (const figure of ['p50', 'p99'] as const) {
-        const [inline, worker] = [labelsOf(runtime, 'inline', what), labelsOf(runtime, 'worker', what)];
-        const ratio = figures.ratio(inline, worker, 'latency', figure);
-        if (ratio === undefined) continue;
-        const change = `${percent(Math.abs(1 - ratio.value))} ${ratio.value < 1 ? 'less' : 'more'}`;
-        const interval = `inline ÷ worker ${ratio.value.toFixed(2)} (${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})`;
-        const text =
-          ratio.verdict === 'same'
-            ? `${what} on ${runtime}, ${figure}: no difference seen without the hop; ${interval}.`
-            : `${what} on ${runtime}, ${figure}: ${change} time without the hop; ${interval}.`;
-        found.push({ kind: 'finding', text });
-      }
-    }
-    for (const layout of layoutsFor(mode, runtime)) {
-      for (const what of withBreakdown) {
+  return runtimes.flatMap((runtime) => {
+    const worth = (['p50', 'p99'] as const).map((figure) => worthOfNoHop(figures, runtime, figure));
+    const unexplained = layoutsFor(mode, runtime).flatMap((layout) =>
+      withBreakdown.flatMap((what): Finding[] => {
         const explained = figures.get(labelsOf(runtime, layout, what), 'explained', 'value');
-        if (explained === undefined || Math.abs(100 - explained.value) <= 10) continue;
+        if (explained === undefined || Math.abs(100 - explained.value) <= 10) return [];
         const text = `${what} on ${runtime}, ${layout}: the parts make up ${explained.value.toFixed(0)} % of the whole (${explained.low.toFixed(0)}–${explained.high.toFixed(0)}); 90 to 110 % was wanted.`;
-        found.push({ kind: 'unexplained', text });
-      }
-    }
-  }
-  return found;
+        return [{ kind: 'unexplained', text }];
+      }),
+    );
+    return [...worth.filter((finding) => finding !== undefined), ...unexplained];
+  });
 }
 
 let memory: MemoryFolder | undefined;
@@ -96,7 +99,7 @@ export const toolCall: Suite = {
   budgetMs: { full: 140_000, quick: 18_000, smoke: 60_000 },
   async plan({ runtimes, mode, folder }) {
     memory = await makeMemoryFolder();
-    const unitMs = { full: 200, quick: 70, smoke: 20 }[mode];
+    const unitMs = { full: 200, quick: 60, smoke: 20 }[mode];
     const cellOf = (runtime: RuntimeName, layout: Layout, labels: Labels, task: ToolCallTask, share: number): Cell => {
       const params: ToolCallParams = { runtime, layout, folder, memoryFolder: memory?.path ?? null };
       return {
@@ -136,7 +139,7 @@ export const toolCall: Suite = {
         explained: { title: 'Sum of the parts beside the whole', unit: '%', better: 'more' },
       },
       cells,
-      ...{ full: { processes: 2, rounds: 3 }, quick: { processes: 1, rounds: 2 }, smoke: { processes: 1, rounds: 1 } }[
+      ...{ full: { processes: 2, rounds: 3 }, quick: { processes: 1, rounds: 3 }, smoke: { processes: 1, rounds: 1 } }[
         mode
       ],
       ...(mode === 'full' ? { noiseOf: labelsOf(first, 'inline', 'get') } : {}),
