@@ -110,8 +110,8 @@ export interface AttemptLine {
 
 export interface HostWorker extends AsyncDisposable {
   readonly attempts: readonly AttemptLine[];
-  /** Resolves when so many attempts have ended. */
-  ended(count: number): Promise<void>;
+  /** Resolves when it is so; looks again whenever an attempt has ended. Rejects when the worker ends, or with the signal. */
+  until(fits: () => boolean, signal?: AbortSignal): Promise<void>;
 }
 
 export interface WorkerOn {
@@ -139,15 +139,16 @@ export function workerOn(
   });
   return {
     attempts,
-    ended: (count) =>
+    until: (fits, signal) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          if (attempts.length < count) return;
+          if (!fits()) return;
           watchers.delete(look);
           resolve();
         };
         watchers.add(look);
         child.once('close', () => reject(new Error(`the worker on ${host.name} ended`)));
+        signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
         look();
       }),
     async [Symbol.asyncDispose]() {

@@ -18,7 +18,7 @@ export async function testOneWayLoss(mute: 'owner' | 'helper'): Promise<void> {
     await using thousand = await openThousand({ owner: 'deno', helper: 'node' });
     const { owner, helper, worker } = thousand;
     const [from, to] = mute === 'owner' ? [owner, helper] : [helper, owner];
-    await worker.ended(taskCount * 0.3);
+    await thousand.begun(0.5);
     await from.dropTo(to);
     await pass(outageMs);
     assert.ok(worker.attempts.length < taskCount, 'there was work left when the loss began');

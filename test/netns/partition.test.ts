@@ -13,7 +13,7 @@ const outageMs = 30_000;
 test(`30 s without a link in the middle of 1,000 tasks: nothing is lost, nothing is accepted twice, all is finished ${boundSeconds} s after the healing`, async () => {
   await using thousand = await openThousand({ owner: 'node', helper: 'deno' });
   const { helper, worker } = thousand;
-  await worker.ended(taskCount * 0.3);
+  await thousand.begun(0.5);
   await helper.unplug();
   await pass(outageMs);
   assert.ok(worker.attempts.length < taskCount, 'there was work left when the link went down');

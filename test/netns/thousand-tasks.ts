@@ -18,9 +18,6 @@ const batch = 100;
 /** Tasks that the worker does at once. */
 const concurrency = 8;
 
-/** Waits that one client has open at once. */
-const waitsAtOnce = 20;
-
 /** How long a worker may be silent before its task is given to another. */
 export const leaseSeconds = 5;
 
@@ -40,6 +37,8 @@ export interface Thousand extends AsyncDisposable {
   readonly owner: Host;
   readonly helper: Host;
   readonly worker: HostWorker;
+  /** Resolves when this share of the tasks is done. */
+  begun(share: number): Promise<void>;
   /** Call it as soon as the link is whole: all tasks finish within `boundSeconds`. Says how long it took, and till work went on. */
   allFinish(): Promise<void>;
   /** Fails the test unless each task is completed, with the one result that its worker was told is accepted. */
@@ -72,13 +71,27 @@ export async function openThousand(options: ThousandOptions): Promise<Thousand> 
     owner,
     helper,
     worker,
+    begun: (share) => worker.until(() => worker.attempts.length >= taskCount * share),
     async allFinish() {
       const fromMs = performance.now();
       const inSeconds = (): string => `${((performance.now() - fromMs) / 1000).toFixed(1)} s`;
+      const late = AbortSignal.timeout(boundSeconds * 1000);
       // More than can have been under way when the link went down.
-      const goesOn = worker.ended(Math.min(taskCount, worker.attempts.length + 2 * concurrency)).then(inSeconds);
-      await allFinish(client, ids, boundSeconds);
-      console.log(`after the healing: work went on after ${await goesOn}, all was finished after ${inSeconds()}`);
+      const enough = Math.min(taskCount, worker.attempts.length + 2 * concurrency);
+      try {
+        await worker.until(() => worker.attempts.length >= enough, late);
+        const wentOn = inSeconds();
+        await allFinish(client, ids, worker, late);
+        console.log(`after the healing: work went on after ${wentOn}, all was finished after ${inSeconds()}`);
+      } catch (error) {
+        await using other = clientOn(helper, helping);
+        const views = await Promise.all(
+          [client, other].map((one) => one.call('list_peers', { connected_only: false })),
+        );
+        console.log(`attempts that ended: ${worker.attempts.length}; what both say of their peers:`);
+        console.log(JSON.stringify(views, undefined, 1), owning.output(), helping.output());
+        throw error;
+      }
     },
     reckon: () => reckon(client, ids, worker),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
@@ -102,18 +115,24 @@ async function submitAll(client: HostClient): Promise<string[]> {
   return ids;
 }
 
-async function allFinish(client: HostClient, ids: readonly string[], withinSeconds: number): Promise<void> {
-  const fromMs = performance.now();
-  const secondsLeft = (): number => withinSeconds - (performance.now() - fromMs) / 1000;
-  const waiting = [...ids];
-  const waiter = async (): Promise<void> => {
-    for (let task_id = waiting.pop(); task_id !== undefined; task_id = waiting.pop()) {
-      const timeout_s = Math.max(0, secondsLeft());
-      const { done, task } = await client.ask('p2p_taskqueue_wait_task', { task_id, timeout_s });
-      if (done !== true) throw new Error(`not finished ${withinSeconds} s after the healing: ${JSON.stringify(task)}`);
-    }
-  };
-  await Promise.all(Array.from({ length: waitsAtOnce }, waiter));
+/** A worker has ended an attempt at each; whoever was not told that its result is accepted may be followed by another. */
+async function allFinish(
+  client: HostClient,
+  ids: readonly string[],
+  { attempts, until }: HostWorker,
+  late: AbortSignal,
+): Promise<void> {
+  const ended = new Set<string>();
+  let read = 0;
+  await until(() => {
+    for (; read < attempts.length; read++) ended.add(attempts[read]?.task_id ?? '');
+    return ended.size === taskCount;
+  }, late);
+  const told = new Set(attempts.filter(({ outcome }) => outcome === 'completed').map(({ task_id }) => task_id));
+  for (const task_id of ids.filter((id) => !told.has(id))) {
+    const { done } = await client.ask('p2p_taskqueue_wait_task', { task_id, timeout_s: leaseSeconds * 2 });
+    assert.is(done, true, `${task_id} is not finished`);
+  }
 }
 
 interface Stored {
