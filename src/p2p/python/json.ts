@@ -41,6 +41,14 @@ const suspicious = /\d{16}|\d[eE]\+?\d{3}/;
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Python wrote a number that JSON does not have. Its author has to hear which. */
+export class NotANumberError extends BrokenFrameError {
+  constructor(word: string, cause: unknown) {
+    const instead = 'Send null, or the word as text (in Python, json.dumps(…, allow_nan=False) finds it).';
+    super('invalid_json', `${word} is not JSON. ${instead}`, { cause });
+  }
+}
+
 export interface PythonJson {
   readonly value: unknown;
   /** Why the value is not what was sent; it must not be stored or handed on. */
@@ -56,7 +64,9 @@ export function parsePythonJson(body: Uint8Array): PythonJson {
     const lost = suspicious.test(text) ? lostNumber(text) : undefined;
     return lost === undefined ? { value } : { value, hazard: unsafeNumber(lost) };
   } catch (cause) {
-    throw new BrokenFrameError('invalid_json', reasonOf(text), { cause });
+    const word = /(?<=[[:,]\s*)-?(?:NaN|Infinity)\b/.exec(text)?.[0];
+    if (word !== undefined) throw new NotANumberError(word, cause);
+    throw new BrokenFrameError('invalid_json', 'The bytes are not UTF-8 JSON.', { cause });
   }
 }
 
@@ -77,11 +87,4 @@ function unsafeNumber(source: string): MeshError {
     'invalid_params',
     `The number ${source.slice(0, 40)} is beyond what a JavaScript number holds (whole numbers up to 2^53). Send it as text.`,
   );
-}
-
-function reasonOf(text: string): string {
-  const word = /(?<=[[:,]\s*)-?(?:NaN|Infinity)\b/.exec(text)?.[0];
-  return word === undefined
-    ? 'The bytes are not UTF-8 JSON.'
-    : `${word} is not JSON. Send null, or the word as text (in Python: allow_nan=False finds it).`;
 }

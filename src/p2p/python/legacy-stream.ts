@@ -2,7 +2,7 @@
 
 import { BrokenFrameError } from '../../rpc/frames.ts';
 import type { Asker } from './asker.ts';
-import { parsePythonJson } from './json.ts';
+import { NotANumberError, parsePythonJson } from './json.ts';
 import type { MessageStream } from './message-stream.ts';
 import { bodyOf } from './messages.ts';
 import type { Reply } from './operation-parts.ts';
@@ -15,7 +15,9 @@ export async function serveLegacyStream(stream: MessageStream, asker: Asker, par
     const reply = body === undefined ? failed(parts, 'invalid_message') : await answer(body, stream, asker, parts);
     await stream.send(lineOf(reply, parts));
   } catch (thrown) {
-    if (thrown instanceof BrokenFrameError) await stream.send(lineOf(failed(parts, thrown.word), parts));
+    if (!(thrown instanceof BrokenFrameError)) return;
+    const detail = thrown instanceof NotANumberError ? { detail: thrown.message } : {};
+    await stream.send(lineOf({ ...failed(parts, thrown.word), ...detail }, parts));
   } finally {
     stream.close();
   }

@@ -36,10 +36,11 @@ export type Refusal = keyof typeof refusals;
 
 export type MessageId = string | number | null;
 
-export function refusalMessage(id: MessageId, refusal: Refusal): Record<string, unknown> {
+/** `detail` is only for what the wire has no word for: Python nodes send none, and read over it. */
+export function refusalMessage(id: MessageId, refusal: Refusal, detail?: string): Record<string, unknown> {
   const { code } = refusals[refusal];
   const message = refusal === 'invalid_arguments' ? refusals[refusal].message : refusal;
-  return { jsonrpc: '2.0', id, error: { code, message } };
+  return { jsonrpc: '2.0', id, error: { code, message, ...(detail === undefined ? {} : { data: { detail } }) } };
 }
 
 export function resultMessage(id: MessageId, result: unknown): Record<string, unknown> {

@@ -34,7 +34,7 @@ const log = getLogger(['taskmesh', 'p2p', 'python']);
 const tokenHolders = 'python-token';
 
 /** How long the host may take to say goodbye, in milliseconds. */
-const goodbyeMs = 1_000;
+const goodbyeMs = 500;
 
 interface OpenPythonOptions {
   readonly options: PythonOptions;

@@ -11,7 +11,7 @@ import { TokenBucket } from '../token-bucket.ts';
 import type { Asker } from './asker.ts';
 import type { Request } from './fields.ts';
 import type { Guard } from './guard.ts';
-import { parsePythonJson } from './json.ts';
+import { NotANumberError, parsePythonJson } from './json.ts';
 import type { MessageStream } from './message-stream.ts';
 import { frameOf, type MessageId, type Refusal, refusalMessage, refusals, resultMessage, rpcTool } from './messages.ts';
 import type { Reply } from './operation-parts.ts';
@@ -33,7 +33,8 @@ export async function serveSession(stream: MessageStream, asker: Asker, parts: S
   try {
     await session.run();
   } catch (thrown) {
-    if (thrown instanceof BrokenFrameError) await session.refuse(null, thrown.word);
+    const detail = thrown instanceof NotANumberError ? thrown.message : undefined;
+    if (thrown instanceof BrokenFrameError) await session.refuse(null, thrown.word, detail);
   } finally {
     stream.close();
   }
@@ -77,7 +78,7 @@ class Session {
     if (isP2PMessage(message)) return this.#serveP2P(message, hazard?.message);
     if (message.jsonrpc !== '2.0' || typeof message.method !== 'string') return this.refuse(id, 'invalid_jsonrpc');
     if (!('id' in message)) return true; // notifications mean nothing here
-    if (hazard !== undefined) return this.refuse(id, 'invalid_params');
+    if (hazard !== undefined) return this.refuse(id, 'invalid_params', hazard.message);
     return this.#request(id, message.method, message.params);
   }
 
@@ -135,8 +136,8 @@ class Session {
   }
 
   /** Answers whether the stream goes on. */
-  async refuse(id: MessageId, refusal: Refusal): Promise<boolean> {
-    await this.#send(refusalMessage(id, refusal));
+  async refuse(id: MessageId, refusal: Refusal, detail?: string): Promise<boolean> {
+    await this.#send(refusalMessage(id, refusal, detail));
     return !refusals[refusal].closes;
   }
 

@@ -81,7 +81,6 @@ test('the refusal of a frame that is too long is the vector’s, byte for byte',
 const broken: [what: string, bytes: Uint8Array, word: string][] = [
   ['a frame of length 0', Uint8Array.of(0, 0, 0, 0), 'invalid_message'],
   ['bytes that are no JSON', Uint8Array.of(0, 0, 0, 2, 0x7b, 0x7b), 'invalid_json'],
-  ['NaN', Uint8Array.of(0, 0, 0, 9, ...Buffer.from('{"a":NaN}')), 'invalid_json'],
   ['bytes that are no UTF-8', Uint8Array.of(0, 0, 0, 3, 0x22, 0xff, 0x22), 'invalid_json'],
   ['JSON that is no object', Uint8Array.of(0, 0, 0, 2, 0x5b, 0x5d), 'invalid_message'],
   ['half a frame, and then nothing', Uint8Array.of(0, 0, 0, 9, 0x7b), 'invalid_message'],
@@ -92,6 +91,18 @@ for (const [what, bytes, word] of broken)
     session.bytes(bytes);
     await refused(session, await session.next(), null, -32003, word);
   });
+
+test('NaN is refused with the word that was found, on both protocols', async ({ node, host }) => {
+  const session = await rawSession(host, node.pythonAddress);
+  session.bytes(Uint8Array.of(0, 0, 0, 9, ...Buffer.from('{"a":NaN}')));
+  const { id, error } = await session.next();
+  assert.equal([id, error.code, error.message], [null, -32003, 'invalid_json']);
+  assert.match(error.data?.detail ?? '', /^NaN is not JSON/);
+  await session.ended;
+  const line = await askLine(host, node.pythonAddress, '{"op": "submit", "payload": [-Infinity]}\n');
+  assert.equal([line.ok, line.error], [false, 'invalid_json']);
+  assert.match(String(line.detail), /^-Infinity is not JSON/);
+});
 
 test('a call before initialize, and what is no JSON-RPC, end the stream', async ({ node, host }) => {
   const early = await rawSession(host, node.pythonAddress);
@@ -135,7 +146,9 @@ test('a number that would become another one is refused with the call’s id, an
   const text = JSON.stringify(rpc('submit', { task_type: 'huge', payload: { seed: 0 } }));
   const body = Buffer.from(text.replace('"seed":0', '"seed":9007199254740993'));
   session.bytes(Buffer.concat([Uint8Array.of(0, 0, 0, body.length), body]));
-  assert.equal((await session.next()).error, { code: -32602, message: 'invalid_params' });
+  const { error } = await session.next();
+  assert.equal([error.code, error.message], [-32602, 'invalid_params']);
+  assert.match(error.data?.detail ?? '', /^The number 9007199254740993 /);
   const { result } = await session.asked(rpc('list', { task_types: ['huge'] }));
   assert.equal(result.content.tasks, []);
   session.stream.abort(new Error('done'));

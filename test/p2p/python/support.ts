@@ -87,7 +87,7 @@ export interface Answer {
   id: unknown;
   type: string;
   sender: string;
-  error: { code: number; message: string };
+  error: { code: number; message: string; data?: { detail: string } };
   result: {
     content: Reply;
     ok: boolean;
