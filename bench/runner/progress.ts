@@ -42,7 +42,7 @@ export class Progress {
     if (!this.#output.isTTY && now - this.#lastAt < pauseMs) return;
     this.#lastAt = now;
     const line = `${this.#stage + 1}/${this.#stages.length} ${this.#stages[this.#stage]?.name ?? ''} ${Math.floor(done * 100)} %, ${minutes(this.remainingMs(done))} left: ${what}`;
-    if (this.#output.isTTY) this.#output.write(`\r\u001b[K${line.slice(0, (this.#output.columns ?? 80) - 1)}`);
+    if (this.#output.isTTY) this.#output.write(`\r\u001b[K${line.slice(0, (this.#output.columns || 80) - 1)}`);
     else this.#output.write(`${line}\n`);
   }
 

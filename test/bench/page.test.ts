@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adviceFrom } from '../../bench/page/choose.ts';
+import { headlineOf } from '../../bench/page/headline.ts';
 import { htmlOf } from '../../bench/page/html.ts';
 import { markdownOf } from '../../bench/page/markdown.ts';
 import { number, withInterval } from '../../bench/page/numbers.ts';
@@ -124,6 +125,18 @@ test('numbers have three digits that mean something', () => {
   ]);
   assert.is(withInterval({ value: 2, low: 1.5, high: 2.5 }), '2.00 (1.50–2.50)');
   assert.is(withInterval({ value: 2, low: 2, high: 2 }), '2.00');
+});
+
+test('the README’s figures are those of the report, with a line for what is missing', () => {
+  const suite = madeUpSuite('tool-call', { latency }, [
+    {
+      labels: { runtime: 'node', layout: 'inline', what: 'submit', in_flight: 1 },
+      rounds: { latency: around(800, 0) },
+    },
+  ]);
+  const text = headlineOf(madeUpReport([suite]), 'latest.md');
+  assert.match(text, /\| `submit` over MCP, on disk when answered, µs \| 800 \| – \| – \| – \|/);
+  assert.match(text, /8 × Some CPU.*Node 26\.0\.0, Deno 2\.9\.0.*\[the report\]\(latest\.md\)/);
 });
 
 test('a report’s folder is named by its day and its machine', () => {
