@@ -42,7 +42,7 @@ await serveCells<BoughtParams, BoughtTask>(async ({ runtime, layout, folder: giv
   const service = await startService({
     runtime,
     layout,
-    data: join(folder, 'service', 'data'),
+    data: join(folder, 'service'),
     flags,
     inFront: pinned('subject', []),
   });

@@ -65,7 +65,7 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...fold
   const flags = ['--no-mdns', '--log-level', 'error'];
   const [[peer, rungs], service] = await Promise.all([
     startLadder({ runtime, layout, folder, memoryFolder }),
-    startService({ runtime, layout, data: join(folder, 'service', 'data'), flags, inFront: pinned('subject', []) }),
+    startService({ runtime, layout, data: join(folder, 'service'), flags, inFront: pinned('subject', []) }),
   ]);
   const client = new McpClient();
   await client.call(service.url, 'connect_peer', { remote_multiaddr: peer.ready.disk });
