@@ -1,16 +1,24 @@
 /**
  * Tools that a node offers to its peers: `taskmesh serve --tools ./examples/tools.ts`, then from any other machine
- * `taskmesh call word_count '{"text": "to be or not to be"}' --peer <peer id>`.
+ * `taskmesh call word_count '{"text": "to be or not to be"}' --peer <peer id>`, or from any MCP client by `taskmesh proxy <peer id>`.
+ *
+ * A peer may call the tools that its grant names: `taskmesh grant <its peer id> --tool word_count`.
  */
 
 interface Tool {
   description: string;
-  run(args: Record<string, unknown>, context: { signal: AbortSignal }): unknown;
+  /** JSON Schema of the arguments; they are checked against it. */
+  inputSchema?: Record<string, unknown>;
+  run(
+    args: Record<string, unknown>,
+    context: { signal: AbortSignal; progress(done: number, of?: number, message?: string): void },
+  ): unknown;
 }
 
 const tools: Record<string, Tool> = {
   word_count: {
-    description: 'Counts the words of {"text": …}.',
+    description: 'Counts the words of a text.',
+    inputSchema: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] },
     run: (args) => ({ words: String(args.text ?? '').match(/\S+/g)?.length ?? 0 }),
   },
   sleep: {
