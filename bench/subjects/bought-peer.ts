@@ -1,6 +1,6 @@
 /**
- * The other node of the suite `bought`, in a process of its own: loads the service over the peers' wire, with bulk, with tasks or with
- * connections that come and go; or asks it small things and times the answers. Started by `bought.ts`.
+ * The other node of the suite `bought`, in a process of its own: loads the service over the peers' wire, with bulk, with tasks, with
+ * connections or streams that come and go; or asks it small things and times the answers. Started by `bought.ts`.
  */
 
 import { checked } from '../../src/mesh/checked.ts';
@@ -10,7 +10,7 @@ import { createNode } from '../../src/p2p/node.ts';
 import { parseDialAddress } from '../../src/p2p/reach/addresses.ts';
 import { TokenBucket } from '../../src/p2p/token-bucket.ts';
 import { openLoop } from '../loops.ts';
-import { openCarriageHost } from './carriage-host.ts';
+import { type CarriageHost, openCarriageHost } from './carriage-host.ts';
 import { serveParent } from './own-child.ts';
 
 export interface BoughtPeerParams {
@@ -19,10 +19,10 @@ export interface BoughtPeerParams {
   address: string;
 }
 
-export type PeerLoad = 'bulk' | 'queue' | 'connections';
+export type PeerLoad = 'bulk' | 'queue' | 'connections' | 'streams';
 
 export type PeerQuestion =
-  /** `amount` is megabytes, tasks or connections a second. */
+  /** `amount` is megabytes, tasks, connections or streams a second. */
   { kind: PeerLoad; amount: number; ms: number } | { kind: 'probe'; perSecond: number; ms: number };
 
 export interface PeerAnswer {
@@ -109,17 +109,20 @@ await serveParent<BoughtPeerParams>(async ({ dataFolder, address }) => {
     Array.from({ length: connectors }, () => openCarriageHost({ encryption: 'noise', listen: false })),
   );
   const { address: dialed } = parseDialAddress(address);
-  /** Each host's last connection has ended before its next one begins. */
+  /** One after the other on each host: its last connection, or its last ping, has ended before the next one begins. */
   const turns = hosts.map(() => Promise.resolve());
-  const connectOnce = (index: number): Promise<void> => {
+  const inTurn = (index: number, act: (host: CarriageHost) => Promise<unknown>): Promise<void> => {
     const at = index % connectors;
-    const turn = (turns[at] ?? Promise.resolve()).then(async () => {
-      const connection = await hosts[at]?.host.dial(dialed);
-      await connection?.close();
-    });
+    const host = hosts[at];
+    if (host === undefined) return Promise.reject(new Error('There is no such host.'));
+    const turn = (turns[at] ?? Promise.resolve()).then(async () => void (await act(host)));
     turns[at] = turn.catch(() => {});
     return turn;
   };
+  const connectOnce = (index: number): Promise<void> =>
+    inTurn(index, async ({ host }) => (await host.dial(dialed)).close());
+  /** Ping opens a stream of its own each time; the connection stays. */
+  const streamOnce = (index: number): Promise<void> => inTurn(index, ({ host }) => host.services.ping.ping(dialed));
   return {
     ready: null,
     async answer(question: PeerQuestion): Promise<PeerAnswer> {
@@ -131,6 +134,8 @@ await serveParent<BoughtPeerParams>(async ({ dataFolder, address }) => {
           return paced(question.amount, ms, () => oneTask(mesh, target));
         case 'connections':
           return paced(question.amount, ms, connectOnce);
+        case 'streams':
+          return paced(question.amount, ms, streamOnce);
         case 'probe': {
           const ask = (): Promise<unknown> => mesh.call('cache_has', { key: 'nothing', ...target });
           const { latency, failed, rate } = await openLoop(ask, { perSecond: question.perSecond, ms });

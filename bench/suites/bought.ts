@@ -13,14 +13,16 @@ type Load = BoughtTask['load'];
 const amounts: Readonly<Record<Load, Readonly<Record<Mode, readonly number[]>>>> = {
   bulk: { full: [0, 10, 25, 50, 100], quick: [0, 50], smoke: [25] },
   connections: { full: [20, 60], quick: [], smoke: [20] },
+  streams: { full: [100, 400], quick: [], smoke: [100] },
   queue: { full: [100, 400], quick: [], smoke: [100] },
-  http: { full: [0, 250, 1000], quick: [], smoke: [250] },
+  http: { full: [0, 500], quick: [], smoke: [250] },
 };
 const loads = Object.keys(amounts) as Load[];
 
 const units: Readonly<Record<Load, string>> = {
   bulk: 'MB/s of bulk',
   connections: 'new connections a second',
+  streams: 'new streams a second',
   queue: 'tasks a second',
   http: 'HTTP requests a second',
 };
@@ -90,8 +92,8 @@ export const bought: Suite = {
   name: 'bought',
   title: 'What the hop buys',
   question:
-    'While peers send bulk, tasks and new connections: how long do HTTP requests take that do not touch P2P, and those that do, in each layout? And what does a busy HTTP side do to peers?',
-  budgetMs: { full: 255_000, quick: 22_000, smoke: 25_000 },
+    'While peers send bulk, tasks, new connections and new streams: how long do HTTP requests take that do not touch P2P, and those that do, in each layout? And what does a busy HTTP side do to peers?',
+  budgetMs: { full: 270_000, quick: 22_000, smoke: 25_000 },
   async plan({ runtimes, mode, folder }) {
     const cells = runtimes.flatMap((runtime) =>
       loads.flatMap((load) =>
