@@ -36,6 +36,14 @@ const openers = {
 
 export type HopLayout = keyof typeof openers;
 
+export interface HopParams {
+  layout: HopLayout;
+  /** Calls are made for so long before anything is measured: compilers need thousands of them on both sides. */
+  warmUpMs: number;
+}
+
+const warmUpInFlight = 64;
+
 /** A server in the loop that asks, with nothing behind it, and a process that sends it requests while it is told to. */
 async function loadBeside(perSecond: number): Promise<{ process: StartedProcess; close(): Promise<void> }> {
   const server = createServer((request, response) => {
@@ -57,7 +65,7 @@ async function loadBeside(perSecond: number): Promise<{ process: StartedProcess;
   };
 }
 
-await serveCells<HopLayout, HopTask>(async (layout) => {
+await serveCells<HopParams, HopTask>(async ({ layout, warmUpMs }) => {
   const way = await openers[layout]();
   const payloads = new Map<number, HopPayload>();
   let load: Awaited<ReturnType<typeof loadBeside>> | undefined;
@@ -66,6 +74,7 @@ await serveCells<HopLayout, HopTask>(async (layout) => {
     payloads.set(bytes, made);
     return made;
   };
+  if (warmUpMs > 0) await closedLoop(() => way.ask(payload(100)), { inFlight: warmUpInFlight, ms: warmUpMs });
   return {
     async measure({ inFlight, payloadBytes, httpPerSecond }, { ms }) {
       const sent = payload(payloadBytes);

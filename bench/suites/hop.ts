@@ -2,7 +2,7 @@
 
 import { compileFloor } from '../floors/compile.ts';
 import type { CFloorTask } from '../subjects/c-floor.ts';
-import type { HopLayout, HopTask } from '../subjects/hop.ts';
+import type { HopLayout, HopParams, HopTask } from '../subjects/hop.ts';
 import type { Cell, Mode, PlanContext, RuntimeName, Suite, SuitePlan } from '../suite.ts';
 import { hopLabels } from './hop-labels.ts';
 import { hopComparisons, hopFindings, hopPlots } from './hop-questions.ts';
@@ -18,7 +18,10 @@ const peers = ['piscina', 'tinypool', 'comlink', 'birpc'] as const;
 
 const file = new URL('../subjects/hop.ts', import.meta.url);
 
-const roundMs: Readonly<Record<Mode, number>> = { full: 65, quick: 50, smoke: 10 };
+const roundMs: Readonly<Record<Mode, number>> = { full: 65, quick: 40, smoke: 10 };
+
+/** How long each subject calls before anything is measured. */
+const openMs: Readonly<Record<Mode, number>> = { full: 400, quick: 200, smoke: 20 };
 
 /** How many in flight with how many bytes each. */
 type Shape = readonly [inFlight: number, payloadBytes: number];
@@ -34,12 +37,15 @@ const corners: readonly Shape[] = [
 ];
 const edges = everyShape.filter(([inFlight, bytes]) => inFlight === 1 || bytes === 100);
 
-function cell(runtime: RuntimeName, layout: HopLayout, shape: Shape, ms: number, httpLoad = 0): Cell {
+function cell(runtime: RuntimeName, layout: HopLayout, shape: Shape, mode: Mode, httpLoad = 0): Cell {
+  const ms = roundMs[mode];
+  // A node for each call has nothing that stays warm.
+  const params: HopParams = { layout, warmUpMs: layout === 'per-call' ? 0 : openMs[mode] };
   const [inFlight, payloadBytes] = shape;
   const load = httpLoad > 0 ? `${httpLoad} HTTP requests/s` : 'idle';
   return {
     labels: hopLabels(runtime, layout, inFlight, payloadBytes, load),
-    subject: { runtime, file, params: layout },
+    subject: { runtime, file, params: { ...params } },
     task: { inFlight, payloadBytes, httpPerSecond: httpLoad } satisfies HopTask,
     roundMs: ms,
     // What all shapes share is warm after the first of them.
@@ -49,18 +55,17 @@ function cell(runtime: RuntimeName, layout: HopLayout, shape: Shape, ms: number,
 }
 
 function cellsOf(runtime: RuntimeName, mode: Mode): Cell[] {
-  const ms = roundMs[mode];
   const isFull = mode === 'full';
   const of = (layouts: readonly HopLayout[], shapes: readonly Shape[]): Cell[] =>
-    layouts.flatMap((layout) => shapes.map((shape) => cell(runtime, layout, shape, ms)));
+    layouts.flatMap((layout) => shapes.map((shape) => cell(runtime, layout, shape, mode)));
   return [
     ...of(bridges, isFull ? everyShape : [...corners, [1, 10 * KiB]]),
     ...of(floors, isFull ? edges : corners),
     ...of(peers, corners),
-    { ...cell(runtime, 'per-call', [1, 100], 2 * ms), warmUpMs: 1 },
+    { ...cell(runtime, 'per-call', [1, 100], mode), roundMs: 2 * roundMs[mode], warmUpMs: 1 },
     ...bridges.flatMap((layout) =>
       (isFull ? corners : corners.slice(0, 1)).map((shape) => ({
-        ...cell(runtime, layout, shape, ms, httpPerSecond),
+        ...cell(runtime, layout, shape, mode, httpPerSecond),
         warmUpMs: 1,
       })),
     ),
@@ -81,7 +86,7 @@ async function plan({ mode, runtimes, folder }: PlanContext): Promise<SuitePlan>
   const executable = await compileFloor(folder);
   const [first = 'node'] = runtimes;
   return {
-    ...(mode === 'full' ? { processes: 3, rounds: 4 } : {}),
+    ...(mode === 'full' ? { processes: 3, rounds: 4 } : mode === 'quick' ? { processes: 1, rounds: 6 } : {}),
     metrics: {
       latency: { title: 'Latency', unit: 'µs', better: 'less' },
       rate: { title: 'Throughput', unit: 'calls/s', better: 'more' },
@@ -98,7 +103,7 @@ async function plan({ mode, runtimes, folder }: PlanContext): Promise<SuitePlan>
       ...(mode === 'full'
         ? [
             {
-              what: '1 MiB × 64 and 512, 10 KiB × 512 where it is more',
+              what: '1 MiB with 64 and with 512 in flight',
               why: 'more than 8 MiB in flight measures memory.',
             },
           ]

@@ -14,7 +14,7 @@ const file = new URL('../../bench/subjects/hop.ts', import.meta.url);
 
 const busy = (layout: string, roundMs = 60): Cell => ({
   labels: { layout },
-  subject: { runtime, file, params: layout },
+  subject: { runtime, file, params: { layout, warmUpMs: 0 } },
   task: { inFlight: 1, payloadBytes: 10, httpPerSecond: 0 },
   roundMs,
   warmUpMs: 10,
