@@ -112,6 +112,8 @@ export function conformance(layout: string, open: Open): void {
       await errorCode(call('connect', { remote_multiaddr: `/ip4/127.0.0.1/tcp/1/p2p/${peerIdOfNobody}` })),
       'peer_unreachable',
     );
+    const nobody = { method: 'tools/list', remote_multiaddr: `/ip4/127.0.0.1/tcp/1/p2p/${peerIdOfNobody}` } as const;
+    assert.is(await errorCode(call('mcp_request', nobody)), 'peer_unreachable');
     assert.equal([...done].sort(), [...operationNames].sort());
   });
 
