@@ -134,7 +134,7 @@ function servicesOf({ listen, announce = [], dht, relay, limits }: HostOptions, 
   const beyondLoopback = announce.length > 0 || listen.some((address) => !isLoopback(address));
   return {
     identify: identify(),
-    ping: ping({ timeout: stepMs }),
+    ping: ping({ timeout: stepMs, maxInboundStreams: maxPings, maxOutboundStreams: maxPings }),
     parts: hostParts,
     dcutr: gentleDcutr(),
     // What only this machine can reach needs nobody to try it.
@@ -151,6 +151,12 @@ function servicesOf({ listen, announce = [], dht, relay, limits }: HostOptions, 
       : {}),
   };
 }
+
+/**
+ * Pings of one connection at once: the DHT pings a new peer before it takes it in, while the node measures the way to it. With
+ * libp2p's one, the DHT left such peers out.
+ */
+const maxPings = 4;
 
 /** How long a place at this relay lasts, in milliseconds. */
 const reservationTtl = 3_600_000;
