@@ -115,6 +115,7 @@ export class RawSession {
     this.stream = stream;
     const reader = new FrameReader(64 * 1024 * 1024);
     this.ended = new Promise((resolve) => {
+      if (stream.status !== 'open') resolve();
       for (const event of ['close', 'remoteCloseWrite'] as const)
         stream.addEventListener(event, () => {
           resolve();
