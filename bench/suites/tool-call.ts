@@ -75,6 +75,7 @@ function worthOfNoHop(figures: Figures, runtime: RuntimeName, figure: 'p50' | 'p
 
 /** What it is worth to do without the hop, and whether the parts make up the whole. */
 function findingsOf(figures: Figures, runtimes: readonly RuntimeName[], mode: Mode): Finding[] {
+  if (mode === 'smoke') return [];
   return runtimes.flatMap((runtime) => {
     const worth = (['p50', 'p99'] as const).map((figure) => worthOfNoHop(figures, runtime, figure));
     const unexplained = layoutsFor(mode, runtime).flatMap((layout) =>
