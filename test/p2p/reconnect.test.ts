@@ -28,7 +28,15 @@ function scene(random = 1): Scene {
     async attempt({ method }): Promise<Attempt> {
       attempts.push(clock.monotonicMs());
       state.connected = state.ok;
-      return { method, ok: state.ok, outcome: state.ok ? 'connected' : 'failed', peer_id: 'p', multiaddr: '', error: '', duration_ms: 0 };
+      return {
+        method,
+        ok: state.ok,
+        outcome: state.ok ? 'connected' : 'failed',
+        peer_id: 'p',
+        multiaddr: '',
+        error: '',
+        duration_ms: 0,
+      };
     },
   });
   return { clock, keeper, attempts, state, settle: () => new Promise((resolve) => setImmediate(resolve)) };
@@ -96,6 +104,25 @@ keeping('a place that may be forgotten is forgotten after its failures', async (
   }
   assert.is(attempts.length, 2);
   assert.equal([keeper.places, clock.pendingTimers], [[], 0]);
+});
+
+keeping('a peer that ends each connection at once is left alone for longer and longer', async () => {
+  const { clock, keeper, attempts, state, settle } = scene();
+  state.ok = true;
+  keeper.keep(place);
+  clock.advance(0);
+  await settle();
+  for (let step = 0; step < 200; step++) {
+    if (state.connected) {
+      state.connected = false;
+      keeper.lost('p');
+    }
+    clock.advance(500);
+    await settle();
+  }
+  const pauses = attempts.slice(1).map((atMs, index) => atMs - (attempts[index] ?? 0));
+  assert.equal(pauses.slice(0, 5), [1_000, 2_000, 4_000, 8_000, 16_000]);
+  keeper.stop();
 });
 
 const quota = suite('quota');

@@ -10,6 +10,9 @@ import type { Place } from '../discovery/place.ts';
 const firstDelayMs = 500;
 const longestDelayMs = 60_000;
 
+/** A connection that ends sooner than this is counted as a failure, in milliseconds: the peer may not want this node. */
+const shortLivedMs = 5_000;
+
 /** Places that are kept; mDNS on a large network may name many. */
 const maxPlaces = 256;
 
@@ -32,6 +35,8 @@ interface Kept {
   readonly forgetAfter: number;
   peerId: string;
   failures: number;
+  /** When the last attempt led to a connection. */
+  connectedMs: number | undefined;
   trying: boolean;
   cancelTimer: CancelTimer | undefined;
 }
@@ -55,7 +60,15 @@ export class Keeper {
     if (this.#stopping.signal.aborted) return;
     const known = this.#kept.get(place.key);
     if (known === undefined && this.#kept.size >= maxPlaces) return;
-    const kept = known ?? { place, forgetAfter, peerId: '', failures: 0, trying: false, cancelTimer: undefined };
+    const kept = known ?? {
+      place,
+      forgetAfter,
+      peerId: place.peerId ?? '',
+      failures: 0,
+      connectedMs: undefined,
+      trying: false,
+      cancelTimer: undefined,
+    };
     kept.place = place;
     this.#kept.set(place.key, kept);
     this.#schedule(kept, 0);
@@ -63,7 +76,13 @@ export class Keeper {
 
   /** The last connection to a peer has gone. */
   lost(peerId: string): void {
-    for (const kept of this.#kept.values()) if (kept.peerId === peerId) this.#schedule(kept, this.#delayMs(0));
+    for (const kept of [...this.#kept.values()]) {
+      if (kept.peerId !== peerId) continue;
+      const livedMs = this.#options.clock.monotonicMs() - (kept.connectedMs ?? Number.NEGATIVE_INFINITY);
+      kept.connectedMs = undefined;
+      kept.failures = livedMs < shortLivedMs ? kept.failures + 1 : 0;
+      this.#again(kept);
+    }
   }
 
   stop(): void {
@@ -90,11 +109,19 @@ export class Keeper {
       return;
     }
     if (tried.peer_id !== '') kept.peerId = tried.peer_id;
-    kept.failures = tried.ok ? 0 : kept.failures + 1;
-    if (kept.failures >= kept.forgetAfter) this.#kept.delete(kept.place.key);
-    else if (!tried.ok) this.#schedule(kept, this.#delayMs(kept.failures));
+    if (!tried.ok) {
+      kept.failures++;
+      this.#again(kept);
+      return;
+    }
+    kept.connectedMs = this.#options.clock.monotonicMs();
     // It may have gone again while the attempt was being told.
-    else if (!this.#options.isConnected(kept.peerId)) this.#schedule(kept, this.#delayMs(0));
+    if (!this.#options.isConnected(kept.peerId)) this.lost(kept.peerId);
+  }
+
+  #again(kept: Kept): void {
+    if (kept.failures >= kept.forgetAfter) this.#kept.delete(kept.place.key);
+    else this.#schedule(kept, this.#delayMs(kept.failures));
   }
 
   #delayMs(failures: number): number {
