@@ -17,8 +17,8 @@ const defaults = {
   quick: { processes: 1, rounds: 4 },
   smoke: { processes: 1, rounds: 1 },
 } as const;
-/** How many times its budget a suite may take before it is cut short. */
-const patience = 1.5;
+/** How many times its budget a suite may take before it is cut short. A smoke run's figures mean nothing, its being whole does. */
+const patience = { full: 1.5, quick: 1.5, smoke: 10 } as const;
 /** Beyond the round's own time, in milliseconds. */
 const roundGraceMs = 60_000;
 
@@ -83,7 +83,7 @@ export async function runSuite(suite: Suite, options: RunSuiteOptions): Promise<
       for (const block of passes.values()) {
         // Its share of the suite's time and what earlier passes left over: a slow one must not take the time of those after it.
         const share = (done + block.length * (rounds + 1)) / steps;
-        using ends = new PassEnd(signal, from + share * patience * suite.budgetMs[mode]);
+        using ends = new PassEnd(signal, from + share * patience[mode] * suite.budgetMs[mode]);
         await runPass(shuffled(block, random), { process, rounds, ends }, (what) => {
           options.onProgress(what, ++done / steps);
         });
