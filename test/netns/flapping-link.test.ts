@@ -6,7 +6,7 @@ import { boundSeconds, openThousand } from './thousand-tasks.ts';
 
 const test = await labSuite('a flapping link');
 
-const flaps = 12;
+const flaps = 8;
 
 /** How long each state of the link lasts is what is tested. */
 const downMs = 1_000;

@@ -25,7 +25,7 @@ export const leaseSeconds = 5;
  * The published bound (docs/networking.md), in seconds, from the healing of a link that was down for up to a minute to the first
  * task that crosses it again: the dial that was under way and fails, the keeper's longest pause by then, and the new dial.
  */
-export const reconnectSeconds = 20;
+const reconnectSeconds = 20;
 
 /** What a thousand tasks may take beside that on a busy machine, in seconds. */
 const workSeconds = 40;
@@ -79,7 +79,8 @@ export async function openThousand(options: ThousandOptions): Promise<Thousand> 
       // More than can have been under way when the link went down.
       const enough = Math.min(taskCount, worker.attempts.length + 2 * concurrency);
       try {
-        await worker.until(() => worker.attempts.length >= enough, late);
+        const standingStill = AbortSignal.timeout((reconnectSeconds + leaseSeconds) * 1000);
+        await worker.until(() => worker.attempts.length >= enough, standingStill);
         const wentOn = inSeconds();
         await allFinish(client, ids, worker, late);
         console.log(`after the healing: work went on after ${wentOn}, all was finished after ${inSeconds()}`);
