@@ -1,5 +1,6 @@
 /** `taskmesh invite`: a ticket for another machine, as a word and as a QR code. Makes the mesh's key if there is none. */
 
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MeshError } from '../mesh/errors.ts';
 import { defaultGrant } from '../mesh/grant.ts';
@@ -14,7 +15,7 @@ import {
 import { TrustFolder } from '../trust/trust-folder.ts';
 import type { Command, CommandCall, Outcome } from './command.ts';
 import { grantFlags, grantWords, readGrant } from './grant-flags.ts';
-import { ensureMeshSecret } from './mesh-key-file.ts';
+import { ensureMeshSecret, meshKeyPath } from './mesh-key-file.ts';
 import { isLocal, ownAddresses } from './own-addresses.ts';
 import { duration } from './table.ts';
 import { UsageError } from './usage-error.ts';
@@ -90,7 +91,7 @@ async function makeTicket(call: CommandCall): Promise<Outcome> {
   });
   const word = writeTicket(ticket);
   const whom = once ? 'One machine' : 'Machines';
-  const restart = made && peerId !== undefined;
+  const restart = peerId !== undefined && (made || (await isNewer(meshKeyPath(settings), settings.announceFile)));
   const text = [
     `${whom} that can read this ticket within ${duration(lifeS)} may join, and then: ${grantWords(grant)}.`,
     ...(await code(call, word)),
@@ -110,7 +111,7 @@ async function makeTicket(call: CommandCall): Promise<Outcome> {
     text,
     exitCode: 0,
     hint: [
-      ...(restart ? ['This made the mesh’s key: restart the running node, so that it uses it.'] : []),
+      ...(restart ? ['The mesh’s key is newer than the running node: restart that, so that it uses the key.'] : []),
       ...(peerId === undefined ? [`The node does not run. Start it: ${serveLine(call)}`] : []),
       `Withdraw it: taskmesh revoke ${ticket.id}`,
     ].join('\n'),
@@ -159,6 +160,15 @@ async function code({ context: { stdout }, flags }: CommandCall, word: string): 
   const drawn = renderUnicodeCompact(word, { border: 2 });
   const wide = drawn.indexOf('\n');
   return flags.qr === true || (stdout.columns ?? 80) >= wide ? [drawn] : [];
+}
+
+/** A node that began before the key was made does not have it. */
+async function isNewer(file: string, than: string): Promise<boolean> {
+  try {
+    return (await stat(file)).mtimeMs > (await stat(than)).mtimeMs;
+  } catch {
+    return false;
+  }
 }
 
 function serveLine({ settings }: CommandCall): string {

@@ -24,7 +24,10 @@ export class MeshMetrics {
   readonly #up;
   readonly #tasks;
   readonly #peers;
+  readonly #refusals;
   readonly #bridge: BridgeMetrics | undefined;
+  /** What was counted at the last scrape: a node that began anew begins at zero. */
+  #refusalsSeen: Record<string, number> = {};
   /** The question that is on its way: scrapes at the same time share it. */
   #asking: Promise<void> | undefined;
 
@@ -45,6 +48,12 @@ export class MeshMetrics {
     this.#peers = new Gauge({
       name: 'taskmesh_connected_peers',
       help: 'Peers that this node is connected to.',
+      registers,
+    });
+    this.#refusals = new Counter({
+      name: 'taskmesh_peer_refusals_total',
+      help: 'What was refused to peers, by cause: unlisted, revoked, rate, or the field of the grant that they lack.',
+      labelNames: ['cause'],
       registers,
     });
     this.#bridge = options.health === undefined ? undefined : new BridgeMetrics(registry);
@@ -68,6 +77,15 @@ export class MeshMetrics {
     if (status === undefined) return;
     for (const [name, count] of Object.entries(status.queue)) this.#tasks.set({ status: name }, count);
     this.#peers.set(status.connected_peers);
+    this.#countRefusals(status.detail?.trust?.refusals ?? {});
+  }
+
+  #countRefusals(now: Readonly<Record<string, number>>): void {
+    for (const [cause, count] of Object.entries(now)) {
+      const seen = this.#refusalsSeen[cause] ?? 0;
+      this.#refusals.inc({ cause }, count >= seen ? count - seen : count);
+    }
+    this.#refusalsSeen = { ...now };
   }
 
   /** Undefined when the mesh fails, or says nothing in time. */
@@ -81,7 +99,7 @@ export class MeshMetrics {
       silence.resolve(undefined);
     });
     try {
-      const asked = mesh.call('status', {}, { signal: late.signal, deadlineMs });
+      const asked = mesh.call('status', { detail: true }, { signal: late.signal, deadlineMs });
       return await Promise.race([asked, silence.promise]);
     } catch {
       return undefined;
