@@ -70,11 +70,6 @@ export class Greeter {
     await Promise.allSettled(this.#running);
   }
 
-  /** Why the peer did not serve this node when it was asked last. */
-  refusalOf(peerId: string): MeshError | undefined {
-    return this.#refusedBy.get(peerId);
-  }
-
   async #greet(connection: Connection): Promise<void> {
     const peerId = connection.remotePeer.toString();
     const { book } = this.#options;

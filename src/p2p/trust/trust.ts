@@ -151,11 +151,6 @@ export class Trust implements AsyncDisposable {
     if (this.#options.hasMeshKey && connection.direction === 'outbound') await this.#greeter.greet(connection);
   }
 
-  /** Why the peer did not serve this node when it was asked last. */
-  refusalOf(peerId: string): MeshError | undefined {
-    return this.#greeter.refusalOf(peerId);
-  }
-
   /** The peer sends more than it may, and does not heed it. */
   onAbuse(peerId: string, error: MeshError): void {
     this.#doorkeeper.putOut(peerId, error);
