@@ -10,7 +10,8 @@ import { addressOf, clientOn, type HostClient, type HostWorker, serviceOn, worke
 import { type Host, openLab } from './lab.ts';
 import { shareMeshKey } from './mesh-of-hosts.ts';
 
-export const taskCount = 1_000;
+/** Unless a test asks for fewer. */
+const thousand = 1_000;
 
 /** Tasks in one `submit_many`. */
 const batch = 100;
@@ -37,6 +38,8 @@ export interface Thousand extends AsyncDisposable {
   readonly owner: Host;
   readonly helper: Host;
   readonly worker: HostWorker;
+  /** Whether there is work left. */
+  readonly underWay: boolean;
   /** Resolves when this share of the tasks is done. */
   begun(share: number): Promise<void>;
   /** Call it as soon as the link is whole: all tasks finish within `boundSeconds`. Says how long it took, and till work went on. */
@@ -48,6 +51,8 @@ export interface Thousand extends AsyncDisposable {
 export interface ThousandOptions {
   owner: RuntimeName;
   helper: RuntimeName;
+  /** How many tasks; default: a thousand. */
+  tasks?: number;
 }
 
 /** Resolves when all tasks are submitted and the worker has begun. */
@@ -64,20 +69,23 @@ export async function openThousand(options: ThousandOptions): Promise<Thousand> 
   const owning = await start(owner, options.owner);
   const helping = await start(helper, options.helper, ['--bootstrap', addressOf(owning, owner)]);
   const client = opened.use(clientOn(owner, owning));
-  const ids = await submitAll(client);
+  const ids = await submitAll(client, options.tasks ?? thousand);
   const worker = opened.use(workerOn(helper, helping, { concurrency, leaseSeconds, workMs: 20 }));
   const all = opened.move();
   return {
     owner,
     helper,
     worker,
-    begun: (share) => worker.until(() => worker.attempts.length >= taskCount * share),
+    get underWay() {
+      return worker.attempts.length < ids.length;
+    },
+    begun: (share) => worker.until(() => worker.attempts.length >= ids.length * share),
     async allFinish() {
       const fromMs = performance.now();
       const inSeconds = (): string => `${((performance.now() - fromMs) / 1000).toFixed(1)} s`;
       const late = AbortSignal.timeout(boundSeconds * 1000);
       // More than can have been under way when the link went down.
-      const enough = Math.min(taskCount, worker.attempts.length + 2 * concurrency);
+      const enough = Math.min(ids.length, worker.attempts.length + 2 * concurrency);
       try {
         const standingStill = AbortSignal.timeout((reconnectSeconds + leaseSeconds) * 1000);
         await worker.until(() => worker.attempts.length >= enough, standingStill);
@@ -99,9 +107,9 @@ export async function openThousand(options: ThousandOptions): Promise<Thousand> 
   };
 }
 
-async function submitAll(client: HostClient): Promise<string[]> {
+async function submitAll(client: HostClient, count: number): Promise<string[]> {
   const ids: string[] = [];
-  for (let from = 0; from < taskCount; from += batch) {
+  for (let from = 0; from < count; from += batch) {
     const tasks = Array.from({ length: batch }, (_, index) => ({
       task_type: 'lab',
       payload: { n: from + index },
@@ -112,7 +120,7 @@ async function submitAll(client: HostClient): Promise<string[]> {
     const answer = await client.ask('p2p_taskqueue_submit_many', { tasks });
     ids.push(...(answer.tasks as { task_id: string }[]).map(({ task_id }) => task_id));
   }
-  assert.is(ids.length, taskCount);
+  assert.is(ids.length, count);
   return ids;
 }
 
@@ -127,7 +135,7 @@ async function allFinish(
   let read = 0;
   await until(() => {
     for (; read < attempts.length; read++) ended.add(attempts[read]?.task_id ?? '');
-    return ended.size === taskCount;
+    return ended.size === ids.length;
   }, late);
   const told = new Set(attempts.filter(({ outcome }) => outcome === 'completed').map(({ task_id }) => task_id));
   for (const task_id of ids.filter((id) => !told.has(id))) {
@@ -152,7 +160,7 @@ async function reckon(client: HostClient, ids: readonly string[], worker: HostWo
     cursor = page.cursor;
   } while (cursor !== null);
   assert.equal([...stored.keys()].sort(), [...ids].sort(), 'the tasks that were accepted are the tasks that are there');
-  assert.is(new Set([...stored.values()].map(({ payload }) => payload.n)).size, taskCount);
+  assert.is(new Set([...stored.values()].map(({ payload }) => payload.n)).size, ids.length);
   for (const { task_id, status, payload, result } of stored.values()) {
     assert.equal([status, result.n], ['completed', payload.n], task_id);
     const runs = worker.attempts.filter((attempt) => attempt.task_id === task_id);

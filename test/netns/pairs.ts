@@ -13,7 +13,6 @@ import { openLab } from './lab.ts';
 import { labSuite } from './lab-suite.ts';
 import { shareMeshKey } from './mesh-of-hosts.ts';
 
-const test = await labSuite('two hosts');
 const runtimes: readonly RuntimeName[] = ['node', 'deno'];
 
 /** Answers how many bytes its input has. */
@@ -27,7 +26,9 @@ async function programIn(folder: TempFolder): Promise<string> {
   return file;
 }
 
-for (const transport of ['TCP', 'WebSockets'] as const) {
+/** Declares the tests of all pairs over the transport, and runs them: a file for each transport, because each takes a while. */
+export async function testPairs(transport: 'TCP' | 'WebSockets'): Promise<void> {
+  const test = await labSuite(`two hosts over ${transport}`);
   for (const giver of runtimes) {
     for (const taker of runtimes) {
       test(`a task from a host on ${giver} is worked on a host on ${taker}, over ${transport}`, async () => {
@@ -61,6 +62,5 @@ for (const transport of ['TCP', 'WebSockets'] as const) {
       });
     }
   }
+  test.run();
 }
-
-test.run();

@@ -1,0 +1,5 @@
+/** Every pair of runtimes, over WebSockets. */
+
+import { testPairs } from './pairs.ts';
+
+await testPairs('WebSockets');
