@@ -145,6 +145,7 @@ function servicesOf({ listen, announce = [], dht, relay, limits }: HostOptions, 
     ...(relay
       ? {
           relay: circuitRelayServer({
+            hopTimeout: stepMs,
             reservations: { maxReservations: limits.maxRelayReservations, applyDefaultLimit: false, reservationTtl },
           }),
         }

@@ -132,6 +132,10 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
   opened.use(new DirectUpgrade({ host, clock, random, dialer, retire: options.retire }));
   const reservations = opened.use(new RelayReservations({ host, clock, random, relays }));
   const { maxRelayReservations } = limits;
+  // libp2p leaves the timers of the places that a relay has given running, and on Deno they keep the process alive.
+  opened.defer(() => {
+    for (const { signal } of host.services.relay?.reservations.values() ?? []) signal.clear();
+  });
 
   const announce = async (): Promise<void> => {
     const addresses = inAnnouncedOrder(host.getMultiaddrs());
