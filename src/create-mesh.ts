@@ -19,6 +19,12 @@ export interface CreateMeshOptions {
   bootstrap?: string[];
   /** Whether to find nodes, and to be found, by multicast DNS. Default: true. */
   mdns?: boolean;
+  /** Whether to take part in the mesh's distributed hash table. Default: when there is a mesh key. */
+  dht?: boolean;
+  /** Whether to carry connections between peers that cannot reach each other. Default: false. */
+  relay?: boolean;
+  /** Relays to be reached by: multiaddrs that end in `/p2p/<peer id>`. */
+  relays?: string[];
   /** File with the mesh's shared key. Default: `mesh.key` in the data folder, if there is one. */
   meshKey?: string;
   /** Whom the node serves when it has a mesh key: the peers on its list, or whoever has the key. Default: `listed`. */
@@ -67,6 +73,9 @@ export async function createMesh(options: CreateMeshOptions = {}): Promise<OwnMe
       listen: options.listen ?? ['/ip4/127.0.0.1/tcp/0'],
       bootstrap: options.bootstrap ?? [],
       mdns: options.mdns ?? true,
+      ...(options.dht === undefined ? {} : { dht: options.dht }),
+      relay: options.relay ?? false,
+      relays: options.relays ?? [],
       ...(options.meshKey === undefined ? {} : { meshKeyFile: resolve(options.meshKey) }),
       ...(options.admit === undefined ? {} : { admit: options.admit }),
       ...(options.defaultGrant === undefined ? {} : { defaultGrant: options.defaultGrant }),
