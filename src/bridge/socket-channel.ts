@@ -51,7 +51,8 @@ class SocketChannel implements Channel {
     this.#reader = new FrameReader(limits.maxBridgeFrameBytes);
     this.#outbox = new Outbox({
       maxFrameBytes: limits.maxBridgeFrameBytes,
-      write: (batch, done) => void socket.write(encodeFrames(batch), done),
+      // Its callback comes a turn later: what waits meanwhile would wait for nothing while the socket still takes more.
+      write: (batch, done) => void (socket.write(encodeFrames(batch)) ? done() : socket.once('drain', done)),
     });
   }
 
