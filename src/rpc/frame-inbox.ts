@@ -17,7 +17,7 @@ import { BrokenFrameError, FrameReader, largeFrameBytes, parseFrame } from './fr
 import { kindOf, type RpcFailure, type RpcId, type RpcRequest } from './message.ts';
 
 /** How long small messages may be handed over in one turn, in milliseconds. */
-const sliceMs = 4;
+const sliceMs = 1;
 
 /** How long a large request waits for earlier ones to be answered, in milliseconds. */
 const patienceMs = 2_000;

@@ -95,7 +95,7 @@ inbox('a cancellation stays behind the request that it is about', () => {
 });
 
 inbox('small ones that take long leave the rest, in order, to the turns that follow', () => {
-  const scene = new Scene(undefined, ({ clock }) => clock.advance(2));
+  const scene = new Scene(undefined, ({ clock }) => clock.advance(0.5));
   scene.arrive(...[1, 2, 3, 4, 5].map(small), large(6));
   assert.equal(scene.take(), [1, 2]);
   scene.arrive(small(7));

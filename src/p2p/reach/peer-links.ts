@@ -11,13 +11,12 @@ import type { Multiaddr } from '@multiformats/multiaddr';
 import type { CancelTimer, Clock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
 import type { Limits } from '../../mesh/limits.ts';
-import { Endpoint, type Handler } from '../../rpc/endpoint.ts';
+import type { Handler } from '../../rpc/endpoint.ts';
 import type { RpcParams } from '../../rpc/message.ts';
 import type { RequestOptions } from '../../rpc/outgoing-call.ts';
-import { StreamBinding } from '../mcp/binding.ts';
-import { StreamChannel } from '../stream-channel.ts';
 import type { ReadBudget } from '../trust/read-budget.ts';
 import { withDeadline } from '../with-deadline.ts';
+import { PeerLink, UnsentError, unreachable } from './peer-link.ts';
 
 export interface PeerLinksOptions {
   localPeerId: string;
@@ -31,36 +30,14 @@ export interface PeerLinksOptions {
   handlerFor(peerId: string): Handler;
 }
 
-/** How long nothing may be in flight on a retired stream before it is closed, in milliseconds: the peer may be about to send. */
-const retireMs = 1_000;
-
-/** Told before an idle stream is closed, so that the far side sends nothing more on it. Others may ignore it. */
-const retiringMethod = 'notifications/taskmesh/retiring';
-
-interface Link {
-  readonly stream: Stream;
-  readonly endpoint: Endpoint;
-  readonly openedBy: string;
-  readonly binding: StreamBinding;
-  /** The far side has ended its half: no new requests, and closed when the last answer is out. */
-  ending: boolean;
-  /** The far side will close it when nothing is in flight: no new requests. */
-  retiring: boolean;
-  /** When something was in flight last, in monotonic milliseconds. */
-  movedMs: number;
-  /** Set while the link is being retired. */
-  onIdle?: () => void;
-  onClosed?: () => void;
-}
-
 interface Opening {
-  readonly link: Promise<Link>;
+  readonly link: Promise<PeerLink>;
   readonly addresses: ReadonlySet<string>;
 }
 
 export class PeerLinks {
   readonly #options: PeerLinksOptions;
-  readonly #links = new Map<string, Link[]>();
+  readonly #links = new Map<string, PeerLink[]>();
   readonly #opening = new Map<string, Opening>();
   readonly #closing = new AbortController();
   #cancelSweep: CancelTimer | undefined;
@@ -115,7 +92,7 @@ export class PeerLinks {
   async retire(peerId: string, streams: () => readonly Stream[]): Promise<void> {
     const retiring = new Set(streams());
     const links = (this.#links.get(peerId) ?? []).filter(({ stream }) => retiring.has(stream));
-    await Promise.all(links.map((link) => this.#retire(link)));
+    await Promise.all(links.map((link) => link.retire()));
   }
 
   /** Ends the streams with a peer, and tells it why. */
@@ -153,50 +130,21 @@ export class PeerLinks {
     const { clock, limits } = this.#options;
     this.#cancelSweep ??= clock.setTimer(limits.streamIdleMs / 2, () => {
       this.#cancelSweep = undefined;
-      const nowMs = clock.monotonicMs();
-      for (const link of [...this.#links.values()].flat()) {
-        const { endpoint, ending, movedMs } = link;
-        const idle = endpoint.inFlight === 0 && endpoint.serving === 0;
-        if (!idle || ending || nowMs - movedMs < limits.streamIdleMs) continue;
-        endpoint.notify(retiringMethod, {});
-        void this.#retire(link);
-      }
+      for (const link of [...this.#links.values()].flat()) link.retireIfIdle(limits.streamIdleMs);
       if (this.#links.size > 0) this.#sweepLater();
     });
   }
 
-  #retire(link: Link): Promise<void> {
-    const { clock } = this.#options;
-    link.ending = true;
-    return new Promise((resolve) => {
-      let cancelTimer: CancelTimer | undefined;
-      link.onIdle = () => {
-        cancelTimer?.();
-        if (link.endpoint.inFlight > 0 || link.endpoint.serving > 0) return;
-        cancelTimer = clock.setTimer(retireMs, () => {
-          if (link.endpoint.inFlight === 0 && link.endpoint.serving === 0) link.endpoint.close();
-        });
-      };
-      link.onClosed = () => {
-        cancelTimer?.();
-        resolve();
-      };
-      if (link.endpoint.closed) link.onClosed();
-      else link.onIdle();
-    });
-  }
-
-  #best(peerId: string): Link | undefined {
-    let best: Link | undefined;
+  #best(peerId: string): PeerLink | undefined {
+    let best: PeerLink | undefined;
     for (const link of this.#links.get(peerId) ?? []) {
-      const usable = !link.ending && !link.retiring && !link.endpoint.closed && link.binding.mayBeAsked;
-      if (usable && (best === undefined || link.openedBy < best.openedBy)) best = link;
+      if (link.usable && (best === undefined || link.openedBy < best.openedBy)) best = link;
     }
     return best;
   }
 
   /** One opening per peer at a time; it lives as long as a dial may, however many wait for it. */
-  #open(peerId: string, addresses: readonly Multiaddr[]): Promise<Link> {
+  #open(peerId: string, addresses: readonly Multiaddr[]): Promise<PeerLink> {
     const running = this.#opening.get(peerId);
     if (running !== undefined) {
       const nothingNew = addresses.every((address) => running.addresses.has(address.toString()));
@@ -215,100 +163,31 @@ export class PeerLinks {
     return opening;
   }
 
-  #add(peerId: string, openedBy: string, stream: Stream): Link {
-    const { clock, limits } = this.#options;
+  #add(peerId: string, openedBy: string, stream: Stream): PeerLink {
+    const { clock, limits, budgetFor, handlerFor } = this.#options;
     if (this.#closing.signal.aborted) {
       stream.abort(new Error('the node is stopping'));
       throw new MeshError('mesh_down', 'The node is stopping. Try again when it is up.');
     }
     const links = this.#links.get(peerId) ?? [];
-    const binding = new StreamBinding(this.#options.handlerFor(peerId));
-    const endIfDone = (): void => {
-      if (link.ending && link.endpoint.serving === 0) link.endpoint.close();
-    };
-    const channel = new StreamChannel(stream, {
+    const link = new PeerLink(stream, {
+      peerId,
+      openedBy,
       clock,
       limits,
-      budget: this.#options.budgetFor?.(peerId),
-      onHalfClosed() {
-        link.ending = true;
-        endIfDone();
+      budget: budgetFor?.(peerId),
+      handler: handlerFor(peerId),
+      onClosed: (closed) => {
+        const at = links.indexOf(closed);
+        if (at >= 0) links.splice(at, 1);
+        if (links.length === 0 && this.#links.get(peerId) === links) this.#links.delete(peerId);
       },
     });
-    const remove = (): void => {
-      const at = links.indexOf(link);
-      if (at >= 0) links.splice(at, 1);
-      if (links.length === 0 && this.#links.get(peerId) === links) this.#links.delete(peerId);
-    };
-    const endpoint = new Endpoint(channel, {
-      clock,
-      maxInFlight: limits.maxInFlight,
-      maxBufferedBytes: limits.maxBufferedBytes,
-      handle: (method, params, call) =>
-        binding.handle(method, params, call).finally(() => {
-          // After the answer was written, which the endpoint does in the microtasks that follow.
-          if (link.ending) setImmediate(endIfDone);
-        }),
-      onNotification(method) {
-        if (method === retiringMethod) link.retiring = true;
-      },
-      onIdle: () => {
-        link.movedMs = clock.monotonicMs();
-        link.onIdle?.();
-      },
-      onClosed: () =>
-        queueMicrotask(() => {
-          remove();
-          link.onClosed?.();
-        }),
-      closedError: (cause, unsent) => {
-        // The peer's last word was that it does not serve this node: that is the answer.
-        if (cause instanceof MeshError && lastWords.has(cause.code)) return cause;
-        return unsent
-          ? new UnsentError(peerId, cause)
-          : unreachable(
-              peerId,
-              'the connection broke before it answered; the work may or may not have been done',
-              cause,
-            );
-      },
-    });
-    const link: Link = {
-      stream,
-      endpoint,
-      openedBy,
-      binding,
-      ending: false,
-      retiring: false,
-      movedMs: clock.monotonicMs(),
-    };
-    if (!endpoint.closed) {
+    if (!link.endpoint.closed) {
       links.push(link);
       this.#links.set(peerId, links);
       this.#sweepLater();
     }
     return link;
   }
-}
-
-/** Codes with which a peer ends the whole stream. */
-const lastWords: ReadonlySet<string> = new Set(['unauthorized', 'rate_limited']);
-
-/** The stream ended before anything of the request was written. */
-class UnsentError extends MeshError {
-  constructor(peerId: string, cause?: Error) {
-    const message = `Peer ${peerId} is out of reach: the connection broke before the request was sent. Try again.`;
-    super('peer_unreachable', message, { cause, details: { peer_id: peerId } });
-  }
-}
-
-function unreachable(peerId: string, why: string, cause?: Error): MeshError {
-  return new MeshError(
-    'peer_unreachable',
-    `Peer ${peerId} is out of reach: ${why}. Look whether it runs, then try again.`,
-    {
-      cause,
-      details: { peer_id: peerId },
-    },
-  );
 }
