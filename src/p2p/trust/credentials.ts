@@ -58,15 +58,16 @@ export class Credentials {
     return Promise.all(latest.map((one) => seal(revocations, { version: 1, issuer, ...one }, privateKey)));
   }
 
-  /** Keeps what an inviter has signed about this node, to show it to others. */
-  async keep(envelope: string, from: string): Promise<void> {
+  /** Keeps what an inviter has signed about this node, to show it to others. Answers whether it says something new. */
+  async keep(envelope: string, from: string): Promise<boolean> {
     const membership = await openStatement(memberships, envelope);
     if (membership.issuer !== from || membership.peer_id !== this.#options.peerId) {
       throw new MeshError('peer_protocol_error', 'A membership came that is about somebody else.');
     }
     const { issuer, expires_at } = membership;
-    if (await this.#isKept(membership)) return;
+    if (await this.#isKept(membership)) return false;
     await this.#options.book.folder.memberships.put({ issuer, envelope, expires_at });
+    return true;
   }
 
   /** Whether the one that is there says the same and is good for long. */

@@ -30,6 +30,8 @@ export interface GreeterOptions {
   clock: Clock;
   /** From opening the stream to the whole answer, in milliseconds. */
   deadlineMs: number;
+  /** There is a new membership to show; it came from this peer. */
+  onMembership(issuer: string): void;
 }
 
 export class Greeter {
@@ -83,7 +85,8 @@ export class Greeter {
       // A peer that is no taskmesh node, or an older one, or a connection that broke: whoever uses it will find out.
       if (error.code !== 'unauthorized') return;
       this.#remember(peerId, error);
-      await connection.close().catch(() => connection.abort(error));
+      // A peer that has dialled this node is served here, whether it serves this node or not.
+      if (connection.direction === 'outbound') await connection.close().catch(() => connection.abort(error));
       throw error;
     }
   }
@@ -126,7 +129,7 @@ export class Greeter {
   }
 
   async #ask(connection: Connection, request: JoinRequest): Promise<JoinAnswer & { ok: true }> {
-    const { clock, deadlineMs, credentials, book } = this.#options;
+    const { clock, deadlineMs, credentials, book, onMembership } = this.#options;
     const peerId = connection.remotePeer.toString();
     const signal = AbortSignal.timeout(deadlineMs);
     const stream = await connection.newStream(joinProtocol, { signal });
@@ -137,7 +140,7 @@ export class Greeter {
       sendMessage(stream, request);
       const answer = await answered;
       if (!answer.ok) throw MeshError.fromFailure(answer as never);
-      if (answer.membership !== undefined) await credentials.keep(answer.membership, peerId);
+      if (answer.membership !== undefined && (await credentials.keep(answer.membership, peerId))) onMembership(peerId);
       if (!book.serves(peerId)) await credentials.consider(answer.memberships, peerId);
       return answer;
     } finally {

@@ -69,7 +69,13 @@ export class Trust implements AsyncDisposable {
     this.#credentials = new Credentials({ peerId, privateKey, book, clock });
     const credentials = this.#credentials;
     const deadlineMs = limits.porchMs;
-    this.#greeter = new Greeter({ book, credentials, clock, deadlineMs });
+    this.#greeter = new Greeter({
+      book,
+      credentials,
+      clock,
+      deadlineMs,
+      onMembership: (issuer) => this.#showMembership(issuer),
+    });
     this.#reception = new Reception({ peerId, book, credentials, refusals, clock, deadlineMs });
     this.#doorkeeper = new Doorkeeper({
       peerId,
@@ -183,6 +189,12 @@ export class Trust implements AsyncDisposable {
       if (inviters.has(peerId) || (revoked && this.#options.hasMeshKey && this.serves(peerId)))
         this.#greeter.again(connection).catch(() => {});
     }
+  }
+
+  /** Those who are connected already may serve this node now, whoever dialled. */
+  #showMembership(issuer: string): void {
+    for (const connection of this.#attached?.host.getConnections() ?? [])
+      if (connection.remotePeer.toString() !== issuer) this.#greeter.again(connection).catch(() => {});
   }
 
   #keepPlaces(): void {

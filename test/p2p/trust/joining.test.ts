@@ -135,6 +135,24 @@ joining('a membership is no use to anybody else', async () => {
   assert.ok(await isServed(c, b));
 });
 
+joining('who joins while others are connected already is served by them, whoever had dialled', async () => {
+  await using mesh = await testMesh();
+  await using a = await mesh.start();
+  await using b = await mesh.start();
+  await using c = await mesh.start();
+  const [first, second] = [await invite(a), await invite(a)];
+  await redeem(b, first);
+  assert.is(await joinOutcome(b, first), undefined);
+  await list(c, a, { introduce: true });
+  await until(() => isServed(c, b));
+  assert.is((await failureOf(c.mesh.call('submit', { remote_peer_id: b.peerId }))).code, 'unauthorized');
+  const claim = b.mesh.call('claim', { supported_task_types: ['t'], wait_s: 60 });
+  const { task_id } = await c.mesh.call('submit', { task_type: 't' });
+  await redeem(c, second);
+  assert.is(await joinOutcome(c, second), undefined);
+  assert.is((await claim).task?.task_id, task_id);
+});
+
 joining('whom the introducer shuts out, the third node shuts out too', async () => {
   await using mesh = await testMesh();
   await using a = await mesh.start();
