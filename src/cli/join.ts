@@ -1,6 +1,7 @@
 /** `taskmesh join`: makes this machine part of the mesh that a ticket is for. */
 
 import { watch } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { MeshError } from '../mesh/errors.ts';
@@ -12,6 +13,9 @@ import { TrustFolder } from '../trust/trust-folder.ts';
 import type { Command, CommandCall, Outcome } from './command.ts';
 import { grantFlags, readGrant } from './grant-flags.ts';
 import { meshKeyPath, meshSecret, putMeshSecret } from './mesh-key-file.ts';
+
+/** What makes a node that others can reach. */
+const serve = 'taskmesh serve --p2p-listen /ip4/0.0.0.0/tcp/4001';
 
 /** How long the inviter may take to be reached and to answer, in milliseconds. */
 const patienceMs = 20_000;
@@ -53,8 +57,16 @@ async function join(call: CommandCall): Promise<Outcome> {
   if ((await ownPeerId(joinPath(settings.data, 'node.key'))) === ticket.inviter)
     throw new MeshError('wrong_state', 'This ticket is this machine’s own. Run "taskmesh join" on the other one.');
   const trust = new TrustFolder(settings.data);
+  const before = await trust.peers.get(ticket.inviter);
   const entry = await keep(trust, ticket, grant, clock.nowMs() / 1000);
-  return await redeem(call, trust, entry, fresh);
+  const refused = await redeem(call, trust, entry, fresh);
+  if (typeof refused !== 'string') return refused;
+  // Whoever did not take this machine in is trusted with nothing for it.
+  await trust.joins.take(entry.id);
+  if (before === undefined) await trust.peers.take(ticket.inviter);
+  else await trust.peers.put(before);
+  if (fresh && call.flags.force !== true) await rm(meshKeyPath(settings), { force: true });
+  throw new MeshError('unauthorized', `${refused} Nothing of the ticket was kept.`);
 }
 
 async function ticketText({ arguments: given, context }: CommandCall): Promise<string> {
@@ -108,8 +120,13 @@ const forTheMoment = {
   p2pService: undefined,
 } as const;
 
-/** Has a node show the ticket: the one that runs, or one for a moment. */
-async function redeem(call: CommandCall, trust: TrustFolder, entry: JoinEntry, fresh: boolean): Promise<Outcome> {
+/** Has a node show the ticket: the one that runs, or one for a moment. A text: the inviter refused it, and why. */
+async function redeem(
+  call: CommandCall,
+  trust: TrustFolder,
+  entry: JoinEntry,
+  fresh: boolean,
+): Promise<Outcome | string> {
   const { settings, context } = call;
   let running = false;
   let refused: string | undefined | null;
@@ -122,7 +139,7 @@ async function redeem(call: CommandCall, trust: TrustFolder, entry: JoinEntry, f
     // A node that began without the key cannot reach the inviter before it begins anew.
     refused = fresh ? undefined : await outcomeOf(call, trust, entry.id);
   }
-  if (typeof refused === 'string') throw new MeshError('unauthorized', refused);
+  if (typeof refused === 'string') return refused;
   const joined = refused === null;
   const answer = {
     ok: true,
@@ -135,7 +152,7 @@ async function redeem(call: CommandCall, trust: TrustFolder, entry: JoinEntry, f
     ? fresh
       ? 'The running node does not have the mesh’s key yet: restart it, and it shows the ticket.'
       : 'The running node shows the ticket as soon as it reaches the inviter.'
-    : 'Start the node, and it shows the ticket as soon as it reaches the inviter: taskmesh serve';
+    : `Start the node, and it shows the ticket as soon as it reaches the inviter: ${serve}`;
   if (!joined)
     return {
       answer,
@@ -147,7 +164,7 @@ async function redeem(call: CommandCall, trust: TrustFolder, entry: JoinEntry, f
     answer,
     text: `Joined the mesh of ${entry.inviter}.`,
     exitCode: 0,
-    hint: running ? 'The running node is part of it.' : 'Start the node: taskmesh serve',
+    hint: running ? 'The running node is part of it.' : `Start the node: ${serve}`,
   };
 }
 

@@ -67,7 +67,8 @@ export function writeTicket(ticket: Ticket): string {
 
 /** Throws `invalid_params` for what is no ticket, or not a whole one. */
 export function readTicket(written: string): Ticket {
-  const word = written.trim();
+  // Mail and chat break long lines, and indent them.
+  const word = written.replaceAll(/\s+/g, '');
   if (!word.startsWith(prefix) || word.length > maxTicketText) {
     throw damaged(`it does not begin with "${prefix}"`);
   }

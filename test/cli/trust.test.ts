@@ -101,7 +101,9 @@ async function invited(folder: string, answer: 'yes' | string | undefined, runni
 trust('join takes the key, lists the inviter as one who may introduce, and shows the ticket', async () => {
   await using folder = await tempFolder();
   const { joiner, ticket, data } = await invited(folder.path, 'yes');
-  const said = await json(joiner.run, 'join', ticket, '--data', data);
+  // As mail gives it back.
+  const broken = ticket.replaceAll(/.{70}/g, '$&\r\n  ');
+  const said = await json(joiner.run, 'join', broken, '--data', data);
   assert.equal([said.ok, said.joined, said.mesh_key_new, said.restart_needed], [true, true, true, false]);
   const { inviter } = readTicket(ticket);
   const entry = await new TrustFolder(data).peers.get(inviter);
@@ -138,6 +140,10 @@ trust('join refuses what is no ticket, cut, expired, its own, or of another mesh
   await joiner.run('init', '--data', `${folder.path}/c`);
   assert.match(await error(ticket, '--data', `${folder.path}/c`), 'in another mesh');
   assert.match(await error(ticket, '--data', data), 'The inviter says no.');
+  const trustFolder = new TrustFolder(data);
+  assert.is((await trustFolder.peers.all()).entries.size, 0, 'who refused is trusted with nothing');
+  assert.is((await trustFolder.joins.all()).entries.size, 0);
+  assert.not.ok((await readdir(data)).includes('mesh.key'));
   const { FakeClock } = await import('../support/fake-clock.ts');
   joiner.context.clock = new FakeClock(10_000 + 3_600_001);
   assert.match(await error(ticket, '--data', data), 'expired at 1970');
