@@ -13,6 +13,7 @@ import { defaultLimits } from '../../src/mesh/limits.ts';
 import type { Mesh, MeshEvent } from '../../src/mesh/mesh.ts';
 import type { OperationOutput } from '../../src/mesh/operations.ts';
 import { carriageProtocol, clientCapabilitiesKey, mcpRevision, protocolVersionKey } from '../../src/p2p/carriage.ts';
+import { withoutLockChannel } from '../../src/p2p/lock-channel.ts';
 import { createNode, type Node } from '../../src/p2p/node.ts';
 import type { NodeDependencies, NodeOptions } from '../../src/p2p/options.ts';
 import { encodeFrames, encodeMessage, FrameReader } from '../../src/rpc/frames.ts';
@@ -125,12 +126,22 @@ export type RawHost = Libp2p & AsyncDisposable;
 /** A bare libp2p host: a stranger, or a peer that does not behave. */
 export async function rawHost(listen: string[] = ['/ip4/127.0.0.1/tcp/0']): Promise<RawHost> {
   const host = await createLibp2p({
+    start: false,
     addresses: { listen },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux() as unknown as () => StreamMuxerFactory],
     services: { identify: identify({ timeout: 2_000 }) },
+    // On Deno, libp2p's time limits keep the process alive until they are over.
+    connectionManager: {
+      addressDialTimeout: 3_000,
+      inboundUpgradeTimeout: 3_000,
+      inboundStreamProtocolNegotiationTimeout: 3_000,
+      outboundStreamProtocolNegotiationTimeout: 3_000,
+    },
   });
+  await withoutLockChannel(() => host.peerStore.has(host.peerId));
+  await host.start();
   return Object.assign(host, {
     async [Symbol.asyncDispose]() {
       await host.stop();

@@ -288,7 +288,9 @@ test('a node that starts again has a new identity; its place, its announce file 
   await using second = await startDouble({ token });
   for (const [id, row] of first.tasks) second.tasks.set(id, row);
   await second.announce(file);
-  assert.is((await mesh.call('status', { remote_peer_id: second.peerId })).peer_id, second.peerId);
+  // The first call may still meet the stream of the node that is gone; nothing is asked twice by itself.
+  const status = () => mesh.call('status', { remote_peer_id: second.peerId });
+  assert.is((await status().catch(status)).peer_id, second.peerId);
   assert.is((await mesh.call('get', { task_id })).task.task_id, task_id);
   const found = await mesh.call('status', { remote_multiaddr: `${second.address}/p2p/${second.peerId}` });
   assert.equal(found.addresses, [`${second.address}/p2p/${second.peerId}`]);
