@@ -32,10 +32,10 @@ import { pythonFor } from './python/open-python.ts';
 import { parseAnnouncedAddress, parseListenAddress } from './reach/addresses.ts';
 import { PeerLinks } from './reach/peer-links.ts';
 import { StatusReport } from './status.ts';
+import { stopHost } from './stop-host.ts';
 import { loadTools } from './tools.ts';
 import { Trust } from './trust/trust.ts';
 import { trustReport } from './trust/trust-report.ts';
-import { withDeadline } from './with-deadline.ts';
 
 const log = getLogger(['taskmesh', 'p2p']);
 
@@ -155,7 +155,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     python: python?.client,
   });
 
-  opened.defer(() => stopHost(host, clock));
+  opened.defer(() => stopHost(host, clock, goodbyeMs));
   opened.defer(() => net.close());
   opened.defer(() => links.close());
   await trust.attach({
@@ -199,17 +199,4 @@ async function meshKeyOf({ meshKeyFile, dataFolder }: NodeOptions): Promise<Uint
     'invalid_config',
     `There is no mesh key ${meshKeyFile}. Copy it from another machine of the mesh, or make one with "taskmesh init".`,
   );
-}
-
-/** A peer that does not say goodbye must not hold up the end. */
-async function stopHost(host: { stop(): unknown }, clock: Clock): Promise<void> {
-  try {
-    await withDeadline(
-      { clock, deadlineMs: goodbyeMs },
-      async () => void (await host.stop()),
-      () => new MeshError('timeout', `libp2p had not stopped after ${goodbyeMs} ms.`),
-    );
-  } catch (error) {
-    log.warn('libp2p did not stop cleanly: {error}', { error });
-  }
 }

@@ -16,7 +16,7 @@ import type { NodeOptions, PythonOptions } from '../../mesh/node-options.ts';
 import { removeAnnouncement, writeAnnouncement } from '../discovery/announce-file.ts';
 import type { LocalOperations } from '../local-operations.ts';
 import { parseListenAddress } from '../reach/addresses.ts';
-import { withDeadline } from '../with-deadline.ts';
+import { stopHost } from '../stop-host.ts';
 import { Guard } from './guard.ts';
 import { buildPythonHost } from './host.ts';
 import { openLeaseBook } from './lease-book.ts';
@@ -77,7 +77,7 @@ async function openPython(parts: OpenPythonOptions): Promise<OpenPython> {
   const token = await tokenOf(options);
   await using opened = new AsyncDisposableStack();
   const host = await buildPythonHost({ privateKey: parts.privateKey, listen, limits });
-  opened.defer(() => stopHost(host, clock));
+  opened.defer(() => stopHost(host, clock, goodbyeMs));
   if (listen.length > 0 && token !== undefined) {
     const book = opened.use(await openLeaseBook({ path: join(dataFolder, 'python-leases.sqlite'), clock, limits }));
     const operations = new PythonOperations({
@@ -149,17 +149,5 @@ async function startHost(host: { start(): unknown }, listen: readonly string[]):
       `This machine cannot listen for Python nodes on ${listen.join(', ')}: ${inUse ? 'another program does' : text.split('\n')[0]}. Check --python-listen.`,
       { cause, details: { listen: [...listen] } },
     );
-  }
-}
-
-async function stopHost(host: { stop(): unknown }, clock: Clock): Promise<void> {
-  try {
-    await withDeadline(
-      { clock, deadlineMs: goodbyeMs },
-      async () => void (await host.stop()),
-      () => new MeshError('timeout', `libp2p had not stopped after ${goodbyeMs} ms.`),
-    );
-  } catch (error) {
-    log.warn('The host for Python nodes did not stop cleanly: {error}', { error });
   }
 }
