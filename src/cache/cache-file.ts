@@ -12,26 +12,19 @@ import { closeToOthers } from '../mesh/own-files.ts';
 const log = getLogger(['taskmesh', 'cache']);
 
 /** A file of another version is treated like a damaged one. */
-const schemaVersion = 1;
-
-/**
- * Of a new file. Large values take half the time of SQLite's default, 4 KiB, because each page is a write of its own, and twice:
- * into the log, and from there into the file. Small ones take the same.
- */
-const pageBytes = 16 * 1024;
-
-/** From here on the log is copied into the file, by whoever writes: often enough that each time is short. */
-const checkpointPages = 256;
+const schemaVersion = 2;
 
 const schema = `
   BEGIN IMMEDIATE;
   CREATE TABLE entries (
     key TEXT PRIMARY KEY,
-    json TEXT NOT NULL,
+    json TEXT,
+    file TEXT,
     bytes INTEGER NOT NULL,
     expires_at_ms INTEGER,
     used_at_ms INTEGER NOT NULL,
-    use_order INTEGER NOT NULL
+    use_order INTEGER NOT NULL,
+    CHECK ((json IS NULL) <> (file IS NULL))
   ) STRICT;
   CREATE INDEX expiring ON entries (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
   CREATE INDEX unused ON entries (use_order) WHERE expires_at_ms IS NULL;
@@ -73,10 +66,8 @@ function open(path: string): DatabaseSync | undefined {
     if (problem !== 'ok') throw new Error(String(problem));
     const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
     if (version !== 0 && version !== schemaVersion) throw new Error(`it has schema version ${version}`);
-    if (version === 0) database.exec(`PRAGMA page_size = ${pageBytes}`);
     // NORMAL: a crash of the machine may lose the last entries, never the file.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216;');
-    database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
     if (version === 0) database.exec(schema);
     return database;
   } catch (thrown) {

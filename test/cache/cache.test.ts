@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Cache, openCache } from '../../src/cache/cache.ts';
@@ -130,6 +130,87 @@ cache('the bytes stay within their bound, whatever is written', async () => {
   const before = test.cache.stats();
   await test.reopen();
   assert.equal(test.cache.stats(), before);
+});
+
+const large = (fill: string): string => fill.repeat(200_000);
+const filesOf = (path: string): string[] => readdirSync(`${path}-values`);
+
+cache(
+  'a large value is read as it was written, after a restart too, from a file that only the owner may read',
+  async () => {
+    await using test = await openTestCache();
+    const value = { text: large('ü'), list: [null, 1] };
+    assert.equal(await set(test.cache, 'k', value), { key: 'k' });
+    assert.equal(await test.cache.get({ key: 'k' }), { key: 'k', hit: true, value });
+    await test.reopen();
+    assert.equal(await test.cache.get({ key: 'k' }), { key: 'k', hit: true, value });
+    const [file = ''] = filesOf(test.path);
+    assert.is(statSync(join(`${test.path}-values`, file)).mode & 0o777, 0o600);
+  },
+);
+
+cache('the file of a large value goes when the value is replaced, deleted, expires or makes room', async () => {
+  await using test = await openTestCache({ maxCacheEntries: 2, maxCacheBytes: MiB });
+  for (const key of ['replaced', 'deleted', 'expired', 'pushed out'])
+    await set(test.cache, key, large(key.slice(0, 1)), 0);
+  await test.reopen();
+  assert.is(filesOf(test.path).length, 2);
+  await set(test.cache, 'expired', large('e'), 10);
+  await set(test.cache, 'pushed out', 'small');
+  test.clock.advance(12_000);
+  await test.reopen();
+  assert.equal(filesOf(test.path), []);
+  assert.equal(await keysOf(test.cache, ['expired', 'pushed out']), ['pushed out']);
+  await set(test.cache, 'deleted', large('d'));
+  await test.cache.delete({ key: 'deleted' });
+  await test.reopen();
+  assert.equal(filesOf(test.path), []);
+});
+
+cache('writers and readers of one large value at once see whole values, and one file is left', async () => {
+  await using test = await openTestCache({ maxCacheEntries: 10, maxCacheBytes: 10 * MiB });
+  const written = ['a', 'b', 'c', 'd', 'e', 'f'].map(large);
+  await set(test.cache, 'k', written[0]);
+  const reads = await Promise.all(
+    written.map(async (value) => {
+      const [, read] = await Promise.all([set(test.cache, 'k', value), test.cache.get({ key: 'k' })]);
+      return read;
+    }),
+  );
+  for (const { hit, value } of reads) assert.ok(hit && written.includes(String(value)));
+  assert.is(test.cache.stats().entries, 1);
+  await test.reopen();
+  assert.is(filesOf(test.path).length, 1);
+});
+
+cache('a large value whose file a crash has lost or torn is a miss, and its room is free again', async () => {
+  await using test = await openTestCache();
+  for (const damage of [(file: string) => rmSync(file), (file: string) => writeFileSync(file, Buffer.alloc(200_002))]) {
+    await set(test.cache, 'k', large('k'));
+    damage(join(`${test.path}-values`, filesOf(test.path)[0] ?? ''));
+    assert.equal(await test.cache.get({ key: 'k' }), { key: 'k', hit: false, value: null });
+    assert.equal(test.cache.stats(), { entries: 0, bytes: 0 });
+    await test.reopen();
+  }
+});
+
+cache('what a process that was killed in between has left behind is removed', async () => {
+  await using test = await openTestCache();
+  await test.cache.close();
+  writeFileSync(join(`${test.path}-values`, 'left-behind'), 'x');
+  await test.reopen();
+  await test.cache.close();
+  assert.equal(filesOf(test.path), []);
+});
+
+cache('a large value that cannot be written is an error, and the one before stays', async () => {
+  await using test = await openTestCache();
+  await set(test.cache, 'k', 'before');
+  rmSync(`${test.path}-values`, { recursive: true });
+  writeFileSync(`${test.path}-values`, '');
+  assert.is(await errorCode(set(test.cache, 'k', large('k'))), 'storage_failed');
+  assert.is((await test.cache.get({ key: 'k' })).value, 'before');
+  rmSync(`${test.path}-values`);
 });
 
 cache('a value that can never fit is refused and takes nothing with it', async () => {
