@@ -15,7 +15,7 @@ const usage = `usage: test/run.ts [options] [pattern ...]
   --only-here        run on this runtime only
   --runtimes a,b     run on these, in this order (default: node,deno)
   --jobs n           files at once (default: 2)
-  --time-limit-ms n  a file that takes longer is killed and has failed (default: 120000)
+  --time-limit-ms n  a file that takes longer is killed and has failed (default: 300000)
 `;
 
 interface Plan {
@@ -43,7 +43,7 @@ function readPlan(argv: string[]): Plan {
       'only-here': { type: 'boolean', default: false },
       runtimes: { type: 'string', default: runtimes.join(',') },
       jobs: { type: 'string', default: '2' },
-      'time-limit-ms': { type: 'string', default: '120000' },
+      'time-limit-ms': { type: 'string', default: '300000' },
     },
   });
   const named = values['only-here'] ? [currentRuntime] : values.runtimes.split(',');

