@@ -71,17 +71,21 @@ export class Permits {
   }
 }
 
-/** A call that waits, and can be ended by a change of the grant. */
+/** A call that waits, and can be ended or begun anew by a change of the grant. */
 interface Waiting {
   readonly name: OperationName;
   readonly input: CheckedInput<OperationName>;
   readonly look: (mustBe: MustBe) => Promise<unknown>;
   readonly controller: AbortController;
+  /** What the grant makes of the input now. */
+  allowed: Allowed<OperationName>;
+  /** Ends the run that waits with what the grant made of the input before. */
+  outdated: AbortController;
 }
 
-export interface Running<Result> {
+export interface Running<Name extends OperationName, Result> {
   signal: AbortSignal | undefined;
-  call(signal: AbortSignal | undefined): Promise<Result>;
+  call(signal: AbortSignal | undefined, allowed: Allowed<Name>): Promise<Result>;
   /** Rejects when the caller may not see what the call is about, now that it has to be somebody of the task's. */
   look(mustBe: MustBe): Promise<unknown>;
 }
@@ -150,31 +154,52 @@ export class Permit {
     return allow(this.grant(), name, input);
   }
 
-  /** Runs an allowed call; one that waits ends with `unauthorized` when the grant is taken away meanwhile. */
+  /**
+   * Runs a call in the form that is allowed, or throws `unauthorized`. One that waits follows the grant: it ends with
+   * `unauthorized` when that is taken away meanwhile, and goes on with the new input when the grant is narrowed or widened.
+   */
   async run<Name extends OperationName, Result>(
     name: Name,
     input: CheckedInput<Name>,
-    { signal, call, look }: Running<Result>,
+    { signal, call, look }: Running<Name, Result>,
   ): Promise<Result> {
-    if ((operationEntry(name).waitMs?.(input) ?? 0) <= 0) return call(signal);
-    const waiting: Waiting = { name, input, look, controller: new AbortController() };
-    const ended = waiting.controller.signal;
+    const allowed = this.allow(name, input);
+    if ((operationEntry(name).waitMs?.(input) ?? 0) <= 0) return call(signal, allowed);
+    const { clock } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const controller = new AbortController();
+    const waiting: Waiting = { name, input, look, controller, allowed, outdated: new AbortController() };
+    const ended = controller.signal;
     this.#waiting.add(waiting);
     try {
-      return await call(signal === undefined ? ended : AbortSignal.any([signal, ended]));
-    } catch (thrown) {
-      throw ended.aborted ? ended.reason : thrown;
+      for (;;) {
+        const outdated = waiting.outdated.signal;
+        const stop = AbortSignal.any([...(signal === undefined ? [] : [signal]), ended, outdated]);
+        const now = forTheRest(waiting.allowed, clock.monotonicMs() - startedMs) as Allowed<Name>;
+        try {
+          return await call(stop, now);
+        } catch (thrown) {
+          if (ended.aborted) throw ended.reason;
+          if (!outdated.aborted || signal?.aborted) throw thrown;
+        }
+      }
     } finally {
       this.#waiting.delete(waiting);
     }
   }
 
   recheck(): void {
-    for (const { name, input, look, controller } of [...this.#waiting]) {
+    for (const waiting of [...this.#waiting]) {
+      const { name, input, look, controller } = waiting;
       const abort = (error: unknown): void => controller.abort(error);
       try {
-        const { mustBe } = this.allow(name, input);
-        if (mustBe !== undefined) look(mustBe).catch(abort);
+        const allowed = this.allow(name, input);
+        if (allowed.mustBe !== undefined) look(allowed.mustBe).catch(abort);
+        if (JSON.stringify(allowed.input) === JSON.stringify(waiting.allowed.input)) continue;
+        const { outdated } = waiting;
+        waiting.allowed = allowed;
+        waiting.outdated = new AbortController();
+        outdated.abort();
       } catch (error) {
         abort(error);
       }
@@ -211,4 +236,10 @@ export class Permit {
       details: { requests_per_second: perSecond, ...(this.#patience.take() ? {} : { shut_out: true }) },
     });
   }
+}
+
+/** A claim that begins anew waits for what is left of its time; other inputs are never changed by a grant. */
+function forTheRest(allowed: Allowed<OperationName>, elapsedMs: number): Allowed<OperationName> {
+  if (!('wait_s' in allowed.input)) return allowed;
+  return { ...allowed, input: { ...allowed.input, wait_s: Math.max(0, allowed.input.wait_s - elapsedMs / 1000) } };
 }
