@@ -54,14 +54,14 @@ const shows: Shows = {
   peers: ({ peers }) => {
     if (peers.length === 0) return 'No other node is known. "taskmesh discover" looks for some.';
     return table(
-      ['PEER', 'CONNECTED', 'LATENCY', 'FOUND BY', 'AGENT', 'ADDRESS'],
+      ['PEER', 'CONNECTED', 'LATENCY', 'FOUND BY', 'AGENT', 'ADDRESS, OR WHY NOT'],
       peers.map((peer) => [
-        peer.peer_id,
+        peer.peer_id || '-',
         peer.connected ? (peer.direction ?? 'yes') : 'no',
         peer.latency_ms === null ? '-' : `${peer.latency_ms.toFixed(1)} ms`,
         peer.found_by.join(', ') || '-',
         printable(peer.agent ?? '-'),
-        printable(peer.addresses[0] ?? '-'),
+        printable(`${peer.addresses[0] ?? '-'} ${peer.error}`.trim()),
       ]),
     );
   },

@@ -20,7 +20,7 @@ export interface PythonOptions {
   listen: string[];
   /** Python nodes to use: multiaddrs, with or without their peer id, or paths of their announce files. */
   peers: string[];
-  /** File with the token that stands in the key's place, both ways. A listener needs one. */
+  /** File with the token that stands in the key's place, both ways; a listener needs one. Default: `python.token` in the data folder, if there is one. */
   tokenFile?: string;
   /** Whether the older protocol of one line each way is spoken too. */
   legacy: boolean;

@@ -28,7 +28,7 @@ import { type OpenNetwork, openNetwork } from './open-network.ts';
 import type { NodeOptions } from './options.ts';
 import { PeerClient } from './peer-client.ts';
 import { PeerHandlers } from './peer-handlers.ts';
-import { pythonFor } from './python/open-python.ts';
+import { type OpenPython, pythonFor } from './python/open-python.ts';
 import { parseAnnouncedAddress, parseListenAddress } from './reach/addresses.ts';
 import { PeerLinks } from './reach/peer-links.ts';
 import { StatusReport } from './status.ts';
@@ -114,6 +114,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     emit,
     serves: (id) => trust.serves(id),
     greeted: (connection) => trust.greeted(connection),
+    shutOut: (id) => trust.shutOut(id),
     onLost: (id) => handlers.forget(id),
     retire: (id, streams) => links.retire(id, streams),
   });
@@ -127,7 +128,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     layout: options.layout,
     limits,
     clock,
-    ownDetail: () => trustReport(trust, host, links.counts()),
+    ownDetail: () => ({ ...trustReport(trust, host, links.counts()), ...python?.report() }),
   });
   const operations = new LocalOperations({ peerId, queue, cache, tools, network, status });
   const handlers = new PeerHandlers({
@@ -146,7 +147,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     handlerFor: (id) => handlers.handlerFor(id),
     budgetFor: (id) => trust.permits.of(id).budget,
   });
-  const python = await pythonFor(options, { operations, peerId, privateKey, clock, limits });
+  const python: OpenPython | undefined = await pythonFor(options, { operations, peerId, privateKey, clock, limits });
   if (python !== undefined) opened.use(python);
   const router = new CallRouter({
     ...{ peerId, operations, watch, clock, limits },
@@ -163,6 +164,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     endLinks: (id, error) => links.end(id, error),
     keepPlace: (id, addresses) => net.keepPlace(id, addresses),
     onServed: (id) => watch.served(id),
+    seek: (id) => net.finder.seek(id),
   });
   const accept = (stream: Stream, connection: Connection): void => {
     if (trust.admits(stream, connection)) links.accept(connection.remotePeer.toString(), stream);

@@ -108,6 +108,22 @@ export const status = operation({
           })
           .optional()
           .describe('Only the node’s own callers are told.'),
+        python: z
+          .object({
+            addresses: z.array(z.string()).describe('Where Python nodes reach this one.'),
+            nodes: z
+              .array(
+                z.object({
+                  place: z.string().describe('As it is configured.'),
+                  peer_id: z.string().describe('Empty: not met yet.'),
+                  connected: z.boolean(),
+                  error: z.string().describe('Why it could not be used the last time; empty when it could.'),
+                }),
+              )
+              .describe('Python nodes that this node uses.'),
+          })
+          .optional()
+          .describe('Where Python nodes are spoken to. Only the node’s own callers are told.'),
       })
       .optional(),
   }),
@@ -126,19 +142,24 @@ export const discoveryMethods = [
   'dht',
   'peer_exchange',
   'peer_store',
+  'python',
 ] as const;
 
 /** How one attempt ended; `nothing`: the method named nobody; `off`: it is not used here. `error` says why. */
 const outcomes = ['connected', 'failed', 'nothing', 'off'] as const;
 
 const peer = z.object({
-  peer_id: z.string(),
+  peer_id: z.string().describe('Empty: a Python node that was not met yet.'),
+  protocol: z.enum(['mesh', 'python']).describe('What is spoken with it: python is a node of the Python system.'),
   connected: z.boolean(),
   direction: z.enum(['inbound', 'outbound']).nullable(),
   addresses: z.array(z.string()).describe('Multiaddrs known for the peer; the one in use first.'),
   agent: z.string().nullable().describe('Program and version, as the peer says itself.'),
   latency_ms: z.number().nullable().describe('Last measured round trip.'),
   found_by: z.array(z.string()).describe('How this node heard of the peer.'),
+  error: z
+    .string()
+    .describe('Why a Python node could not be used the last time; empty when it could, and for peers of the mesh.'),
 });
 
 export const peers = operation({
@@ -146,7 +167,7 @@ export const peers = operation({
   title: 'List peers',
   summary: 'List the nodes that this node knows, connected ones first.',
   description:
-    'Lists the peers that this node is connected to or has heard of. Use a peer_id from here as remote_peer_id of other tools.',
+    'Lists the peers that this node is connected to or has heard of, and the Python nodes that it is configured to use. Use a peer_id from here as remote_peer_id of other tools.',
   input: z.strictObject({ connected_only: z.boolean().default(false), limit: z.int().min(1).max(1000).default(100) }),
   output: z.object({ peer_id: z.string().describe('This node’s own.'), peers: z.array(peer) }),
   hints: { readOnly: true, idempotent: true, destructive: false },
@@ -159,7 +180,7 @@ export const discover = operation({
   title: 'Discover peers',
   summary: 'Look for nodes by every method, dial them, and show each attempt.',
   description:
-    'Looks for other nodes by the address you name, announce files, configured bootstrap addresses, mDNS, DHT, what connected peers have heard and memory, dials what it finds, and answers each attempt with its outcome, in this order.',
+    'Looks for other nodes by the address you name, announce files, configured bootstrap addresses, mDNS, DHT, what connected peers have heard and memory, dials what it finds, tries the Python nodes that it uses, and answers each attempt with its outcome, in this order.',
   input: z.strictObject({
     remote_multiaddr: z.string().max(1000).default('').describe('An address to try as well, ending in /p2p/<peer id>.'),
     timeout_s: seconds(60, 0.1).default(5),

@@ -21,6 +21,8 @@ export interface AskContext {
   askLater(op: string, fields: Rpc): void;
   /** The node's identity now, known after the first answer. */
   peerId(): string;
+  /** This node's own identity. */
+  readonly ownPeerId: string;
   /** Where the operator said that the node is. */
   readonly address: string;
   readonly ledger: LeaseLedger;

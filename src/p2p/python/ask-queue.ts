@@ -128,7 +128,7 @@ function payloadOf(work: Work, nowMs: number): unknown {
   );
 }
 
-async function taskAt(task_id: string, { task }: Rpc, context: AskContext): Promise<Task> {
+export async function taskAt(task_id: string, { task }: Rpc, context: AskContext): Promise<Task> {
   if (task === null || task === undefined)
     throw new MeshError('task_not_found', 'The Python node has no task of this id.');
   // A node that has started anew has another identity; the id that the caller knows stays as it is.

@@ -150,8 +150,11 @@ function sessionError({ code, message }: Record<string, unknown>): MeshError {
     : new MeshError('peer_protocol_error', text);
 }
 
+/** The node does not take the token that it is shown; other refusals may have the same code. */
+export class RefusedTokenError extends MeshError {}
+
 export function unauthorized(): MeshError {
-  return new MeshError(
+  return new RefusedTokenError(
     'unauthorized',
     'The Python node does not accept the token. Put its own token into the file of --python-token-file.',
   );

@@ -13,6 +13,8 @@ import type { Grant } from '../../mesh/grant.ts';
 import type { Limits } from '../../mesh/limits.ts';
 import type { Mesh } from '../../mesh/mesh.ts';
 import type { NodeOptions, PythonOptions } from '../../mesh/node-options.ts';
+import type { OperationOutput } from '../../mesh/operations.ts';
+import { readPrivateFile } from '../../trust/private-file.ts';
 import { removeAnnouncement, writeAnnouncement } from '../discovery/announce-file.ts';
 import type { LocalOperations } from '../local-operations.ts';
 import { parseListenAddress } from '../reach/addresses.ts';
@@ -21,9 +23,9 @@ import { Guard } from './guard.ts';
 import { buildPythonHost } from './host.ts';
 import { openLeaseBook } from './lease-book.ts';
 import { PythonListener } from './listener.ts';
+import { openPythonClient } from './open-client.ts';
 import { PythonOperations } from './operations.ts';
-import { PythonClient } from './python-client.ts';
-import { PythonPlace } from './python-place.ts';
+import type { PythonClient } from './python-client.ts';
 import { Scheduler } from './scheduler.ts';
 import { readToken } from './token.ts';
 import { grantedMesh, tokenGrant } from './token-grant.ts';
@@ -51,8 +53,8 @@ interface OpenPythonOptions {
 export interface OpenPython extends AsyncDisposable {
   /** Undefined when no Python node is named. */
   readonly client: PythonClient | undefined;
-  /** Where Python nodes reach this one. */
-  addresses(): string[];
+  /** What `status` tells the node's own callers. */
+  report(): Pick<NonNullable<OperationOutput<'status'>['detail']>, 'python'>;
 }
 
 interface PythonParts extends Pick<OpenPythonOptions, 'peerId' | 'privateKey' | 'clock' | 'limits'> {
@@ -74,7 +76,7 @@ export async function pythonFor(
 async function openPython(parts: OpenPythonOptions): Promise<OpenPython> {
   const { options, dataFolder, peerId, clock, limits } = parts;
   const listen = options.listen.map(parseListenAddress);
-  const token = await tokenOf(options);
+  const token = await tokenOf(options, dataFolder);
   await using opened = new AsyncDisposableStack();
   const host = await buildPythonHost({ privateKey: parts.privateKey, listen, limits });
   opened.defer(() => stopHost(host, clock, goodbyeMs));
@@ -109,26 +111,26 @@ async function openPython(parts: OpenPythonOptions): Promise<OpenPython> {
     await writeAnnouncement(file, { peer_id: peerId, multiaddr, multiaddrs: addresses() });
     log.info('Python nodes reach this node at {addresses}', { addresses: addresses() });
   }
-  const client =
+  const using =
     options.peers.length === 0
       ? undefined
       : opened.use(
-          new PythonClient({
-            places: options.peers.map((text) => new PythonPlace(text, host)),
-            token,
+          await openPythonClient({
+            ...{ places: options.peers, dataFolder, host, peerId, token, clock, limits },
             legacy: options.legacy,
-            clock,
-            limits,
           }),
         );
-  client?.start();
   const open = opened.move();
-  return { client, addresses, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  const client = using?.client;
+  const report = () => ({ python: { addresses: addresses(), nodes: client?.nodes.report() ?? [] } });
+  return { client, report, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
 
 /** A listener always has a token, on loopback too: every program of every user on the machine reaches loopback. */
-async function tokenOf({ listen, tokenFile }: PythonOptions): Promise<string | undefined> {
+async function tokenOf({ listen, tokenFile: named }: PythonOptions, dataFolder: string): Promise<string | undefined> {
   const guards = listen.length > 0;
+  const own = join(dataFolder, 'python.token');
+  const tokenFile = named ?? ((await readPrivateFile(own)) === undefined ? undefined : own);
   if (tokenFile !== undefined) return readToken(tokenFile, { guards });
   if (!guards) return undefined;
   throw new MeshError(

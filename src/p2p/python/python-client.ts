@@ -8,19 +8,26 @@ import { deadlineOf } from '../../mesh/deadline.ts';
 import { MeshError } from '../../mesh/errors.ts';
 import type { CallOptions } from '../../mesh/mesh.ts';
 import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../../mesh/operations.ts';
-import { splitTaskId } from '../../mesh/task.ts';
+import { type ClaimedTask, splitTaskId } from '../../mesh/task.ts';
+import type { ClaimSource } from '../claim-race.ts';
+import type { ClaimTroubles } from '../remote-claim.ts';
 import { withDeadline } from '../with-deadline.ts';
 import { type AskContext, noCounterpart, type Translations } from './ask-context.ts';
 import { askQueue } from './ask-queue.ts';
 import { askWork } from './ask-work.ts';
-import { LeaseLedger } from './lease-ledger.ts';
+import type { LeaseLedger } from './lease-ledger.ts';
+import { PythonNodes } from './python-nodes.ts';
 import { PythonPeer, type PythonPeerOptions } from './python-peer.ts';
 import type { PythonPlace } from './python-place.ts';
+import { pythonQueue } from './python-queue.ts';
 
 const log = getLogger(['taskmesh', 'p2p', 'python']);
 
-/** Announce files are read again at most this often when a call names a peer that is not known, in milliseconds. */
+/** Announce files are read again for the same unknown peer at most this often, in milliseconds: calls to peers of the mesh pass here. */
 const lookPauseMs = 1_000;
+
+/** Peers that were looked for and are remembered; the one of longest ago is forgotten first. */
+const maxLookedFor = 256;
 
 /** How long a request in the background may take, in milliseconds. */
 const laterMs = 10_000;
@@ -29,19 +36,23 @@ const translations: Partial<Translations> = { ...askQueue, ...askWork };
 
 export interface PythonClientOptions extends Omit<PythonPeerOptions, 'place'> {
   readonly places: readonly PythonPlace[];
+  /** This node's own. */
+  readonly peerId: string;
+  readonly ledger: LeaseLedger;
 }
 
 export class PythonClient implements Disposable {
   readonly #options: PythonClientOptions;
   readonly #peers: readonly PythonPeer[];
-  readonly #ledger: LeaseLedger;
+  /** What `peers`, `discover` and `status` tell. */
+  readonly nodes: PythonNodes;
   readonly #ending = new AbortController();
-  #lookedMs = Number.NEGATIVE_INFINITY;
+  readonly #lookedMs = new Map<string, number>();
 
   constructor(options: PythonClientOptions) {
     this.#options = options;
-    this.#ledger = new LeaseLedger(options.clock);
     this.#peers = options.places.map((place) => new PythonPeer({ ...options, place }));
+    this.nodes = new PythonNodes(this.#peers, options.clock);
   }
 
   /** Connects to all places in the background, so that the nodes are known by their peer ids. */
@@ -67,9 +78,24 @@ export class PythonClient implements Disposable {
       peerIds.push(...(/\/p2p\/([^/]+)$/.exec(address)?.slice(1) ?? []));
     }
     if (peerIds.length === 0) return undefined;
-    const known = (): PythonPeer | undefined =>
-      this.#peers.find(({ place }) => peerIds.some((peerId) => place.isMeant(peerId)));
-    return known() ?? ((await this.#look()) ? known() : undefined);
+    const known = (): PythonPeer | undefined => peerIds.map((peerId) => this.#metAs(peerId)).find(Boolean);
+    return known() ?? ((await this.#look(peerIds)) ? known() : undefined);
+  }
+
+  /** All Python nodes' queues, for a claim that names none. */
+  queues(input: CheckedInput<'claim'>, troubles: ClaimTroubles): ClaimSource[] {
+    return this.#peers.map((peer) => pythonQueue(this, peer, input, troubles));
+  }
+
+  /** The queue of the Python node whose task it is. */
+  queueOf({ task_id }: ClaimedTask, input: CheckedInput<'claim'>, troubles: ClaimTroubles): ClaimSource | undefined {
+    const peer = this.#metAs(splitTaskId(task_id).owner ?? '');
+    return peer && pythonQueue(this, peer, input, troubles);
+  }
+
+  async giveBack(peer: PythonPeer, { task_id, fence }: ClaimedTask): Promise<void> {
+    const input = { task_id, fence, reason: '', delay_s: 0, remote_peer_id: '', remote_multiaddr: '' };
+    await this.call(peer, 'release', input, { deadlineMs: laterMs });
   }
 
   /** Rejects with what the Python node refuses, with what its answers are not, and `unknown_operation` for what it does not have. */
@@ -86,8 +112,13 @@ export class PythonClient implements Disposable {
     const { deadlineMs = deadlineOf(name, input, this.#options.limits), signal } = options;
     const late = (): MeshError =>
       new MeshError('timeout', `${name} did not end within ${deadlineMs} ms at the Python node.`);
+    /** Claimed, and its caller had given up before the rest of the task was there. */
+    const dropped = (output: OperationOutput<Name>): void => {
+      const task = name === 'claim' ? (output as OperationOutput<'claim'>).task : null;
+      if (task !== null) this.giveBack(peer, task).catch(notHeard('release'));
+    };
     return withDeadline(
-      { clock, deadlineMs, signal },
+      { clock, deadlineMs, signal, dropped },
       (stop) => translate(input, this.#context(peer, clock.monotonicMs() + deadlineMs, stop)),
       late,
     );
@@ -102,13 +133,12 @@ export class PythonClient implements Disposable {
         return peer.ask(op, fields, { deadlineMs, signal, dropped }, { mayRefuse });
       },
       askLater: (op, fields) => {
-        peer.ask(op, fields, { deadlineMs: laterMs }).catch((error) => {
-          log.warn('{op}, which a Python node should hear of afterwards, failed: {error}', { op, error });
-        });
+        peer.ask(op, fields, { deadlineMs: laterMs }).catch(notHeard(op));
       },
       peerId: () => place.peerId,
+      ownPeerId: this.#options.peerId,
       address: place.address,
-      ledger: this.#ledger,
+      ledger: this.#options.ledger,
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
       pause: (ms) =>
@@ -126,11 +156,21 @@ export class PythonClient implements Disposable {
     };
   }
 
+  #metAs(peerId: string): PythonPeer | undefined {
+    return this.#peers.find(({ place }) => place.isMeant(peerId));
+  }
+
   /** A node that has started anew writes its new identity into its announce file. */
-  async #look(): Promise<boolean> {
+  async #look(peerIds: readonly string[]): Promise<boolean> {
     const nowMs = this.#options.clock.monotonicMs();
-    if (nowMs - this.#lookedMs < lookPauseMs) return false;
-    this.#lookedMs = nowMs;
+    const fresh = peerIds.filter((peerId) => nowMs - (this.#lookedMs.get(peerId) ?? -lookPauseMs) >= lookPauseMs);
+    if (fresh.length === 0) return false;
+    for (const peerId of fresh) {
+      this.#lookedMs.delete(peerId);
+      this.#lookedMs.set(peerId, nowMs);
+      const [oldest] = this.#lookedMs.keys();
+      if (this.#lookedMs.size > maxLookedFor && oldest !== undefined) this.#lookedMs.delete(oldest);
+    }
     await Promise.allSettled(this.#peers.map(({ place }) => place.look()));
     return true;
   }
@@ -151,7 +191,10 @@ export class PythonClient implements Disposable {
   }
 }
 
+function notHeard(op: string): (error: unknown) => void {
+  return (error) => log.warn('{op}, which a Python node should hear of afterwards, failed: {error}', { op, error });
+}
+
 const insteadOf: Partial<Record<OperationName, string>> = {
-  heartbeat: 'Its leases last 300 s from the claim and cannot be renewed: finish before that.',
   retry: 'Submit the task again.',
 };

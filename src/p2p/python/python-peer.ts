@@ -5,7 +5,7 @@ import type { CancelTimer, Clock } from '../../mesh/clock.ts';
 import { isErrorCode, MeshError } from '../../mesh/errors.ts';
 import type { Limits } from '../../mesh/limits.ts';
 import { withDeadline } from '../with-deadline.ts';
-import { type Asking, ClientSession, LegacyCall, type Rpc, unauthorized } from './client-session.ts';
+import { type Asking, ClientSession, LegacyCall, RefusedTokenError, type Rpc, unauthorized } from './client-session.ts';
 import { legacyProtocol, rpcArguments, sessionProtocol } from './messages.ts';
 import type { PythonPlace } from './python-place.ts';
 
@@ -30,6 +30,7 @@ export class PythonPeer {
   readonly #options: PythonPeerOptions;
   readonly #free: Asking[] = [];
   #inUse = 0;
+  #failedMs = Number.NEGATIVE_INFINITY;
   #cancelIdle: CancelTimer | undefined;
   #closed = false;
 
@@ -67,14 +68,22 @@ export class PythonPeer {
         late,
       );
       if (reply.ok !== true && !mayRefuse) throw refusalOf(reply);
+      this.place.trouble = undefined;
       return reply;
     } catch (thrown) {
+      if (thrown instanceof RefusedTokenError) this.place.trouble = thrown;
       // The claim of a caller who gave up is still waited for, so that its task can be given back.
       if (dropped === undefined) asking?.close();
       throw thrown;
     } finally {
       this.#inUse--;
     }
+  }
+
+  /** It could not be connected to a moment ago: who does not ask for this node in particular need not wait for it. */
+  get isAway(): boolean {
+    const { clock } = this.#options;
+    return this.place.connection === undefined && clock.monotonicMs() - this.#failedMs < awayMs;
   }
 
   close(): void {
@@ -106,7 +115,10 @@ export class PythonPeer {
 
   async #open(signal: AbortSignal): Promise<Asking> {
     const { place, legacy, clock, limits } = this.#options;
-    const connection = await place.connect();
+    const connection = await place.connect().catch((thrown) => {
+      this.#failedMs = clock.monotonicMs();
+      throw thrown;
+    });
     const protocols = legacy ? [sessionProtocol, legacyProtocol] : [sessionProtocol];
     let stream: Stream;
     try {
@@ -126,6 +138,9 @@ export class PythonPeer {
       : new ClientSession(stream, { clock, limits });
   }
 }
+
+/** How long a node that could not be connected to counts as away, in milliseconds. */
+const awayMs = 10_000;
 
 /** How long an answer is still waited for after its caller has given up, in milliseconds: a claim in it must be given back. */
 const lateMs = 2_000;

@@ -1,11 +1,11 @@
 /**
- * One Python node that the operator named: how to get to it, and under which peer ids it was met. A Python node has a new identity
- * with each start, so the place stays and the peer id does not.
+ * One Python node that the operator named: how to get to it, how that went, and under which peer ids it was met. A Python node has a
+ * new identity with each start, so the place stays and the peer id does not.
  */
 
 import type { Connection, Libp2p } from '@libp2p/interface';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
-import { MeshError } from '../../mesh/errors.ts';
+import { MeshError, toMeshError } from '../../mesh/errors.ts';
 import { readAnnouncement } from '../discovery/announce-file.ts';
 import { parsePeerId } from '../reach/addresses.ts';
 import { reasonOf } from '../reach/dialer.ts';
@@ -13,20 +13,33 @@ import { reasonOf } from '../reach/dialer.ts';
 /** Earlier identities that are remembered: tasks that were given to the node name them. */
 const maxIdentities = 64;
 
+export interface PythonPlaceOptions {
+  /** As the operator wrote it: a multiaddr, with or without a peer id, or the path of an announce file. */
+  readonly text: string;
+  readonly host: Libp2p;
+  /** Under which peer ids it was met before this start. */
+  readonly metBefore?: readonly string[];
+  /** It has shown a peer id that is new. */
+  readonly onMet?: (peerIds: readonly string[]) => void;
+}
+
 export class PythonPlace {
-  /** As the operator wrote it. */
   readonly text: string;
   readonly #host: Libp2p;
   /** Undefined: the text is the path of an announce file. */
   readonly #address: Multiaddr | undefined;
-  readonly #peerIds = new Set<string>();
+  readonly #peerIds: Set<string>;
+  readonly #onMet: PythonPlaceOptions['onMet'];
   /** Where it was met last: for an announce file, what stood in it. */
   #metAt: string | undefined;
   #connecting: Promise<Connection> | undefined;
+  #trouble: MeshError | undefined;
 
-  constructor(text: string, host: Libp2p) {
+  constructor({ text, host, metBefore = [], onMet }: PythonPlaceOptions) {
     this.text = text;
     this.#host = host;
+    this.#peerIds = new Set(metBefore);
+    this.#onMet = onMet;
     this.#address = /^\/(ip4|ip6|dns|dns4|dns6)\//.test(text) ? multiaddr(text) : undefined;
     const named = this.#address === undefined ? undefined : peerIdIn(this.#address);
     if (named !== undefined) this.#peerIds.add(named);
@@ -35,6 +48,29 @@ export class PythonPlace {
   /** The identity under which it was met last. */
   get peerId(): string {
     return [...this.#peerIds].at(-1) ?? '';
+  }
+
+  /** Why it could not be used the last time; undefined when it could. */
+  get trouble(): MeshError | undefined {
+    return this.#trouble;
+  }
+
+  set trouble(error: MeshError | undefined) {
+    this.#trouble = error;
+  }
+
+  /** The connection that is there now. */
+  get connection(): Connection | undefined {
+    if (this.peerId === '') return undefined;
+    return this.#host.getConnections(parsePeerId(this.peerId)).find(({ status }) => status === 'open');
+  }
+
+  /** Program and version, as the node says itself. */
+  async agent(): Promise<string | null> {
+    if (this.peerId === '') return null;
+    const stored = await this.#host.peerStore.get(parsePeerId(this.peerId)).catch(() => undefined);
+    const agent = stored?.metadata.get('AgentVersion');
+    return agent === undefined ? null : new TextDecoder().decode(agent).slice(0, 200);
   }
 
   /** Whether the node was met under this peer id. */
@@ -57,7 +93,7 @@ export class PythonPlace {
    * Rejects with `peer_unreachable`, `peer_not_found`, `invalid_json`.
    */
   async connect(): Promise<Connection> {
-    const open = this.#open();
+    const open = this.connection;
     if (open !== undefined) return open;
     this.#connecting ??= this.#dial().finally(() => {
       this.#connecting = undefined;
@@ -70,13 +106,18 @@ export class PythonPlace {
     if (this.#address === undefined) await this.#announced();
   }
 
-  #open(): Connection | undefined {
-    if (this.peerId === '') return undefined;
-    return this.#host.getConnections(parsePeerId(this.peerId)).find(({ status }) => status === 'open');
+  async #dial(): Promise<Connection> {
+    try {
+      const connection = await this.#reach(this.#address ?? (await this.#announced()));
+      this.#trouble = undefined;
+      return connection;
+    } catch (thrown) {
+      this.#trouble = toMeshError(thrown);
+      throw thrown;
+    }
   }
 
-  async #dial(): Promise<Connection> {
-    const address = this.#address ?? (await this.#announced());
+  async #reach(address: Multiaddr): Promise<Connection> {
     try {
       const connection = await this.#host.dial(address);
       this.#met(connection.remotePeer.toString());
@@ -103,10 +144,12 @@ export class PythonPlace {
 
   #met(text: string): void {
     const peerId = parsePeerId(text).toString();
+    if (peerId === this.peerId) return;
     this.#peerIds.delete(peerId);
     this.#peerIds.add(peerId);
     const [oldest] = this.#peerIds;
     if (this.#peerIds.size > maxIdentities && oldest !== undefined) this.#peerIds.delete(oldest);
+    this.#onMet?.([...this.#peerIds]);
   }
 }
 

@@ -77,12 +77,14 @@ export class Network {
       ];
       return {
         peer_id: id,
+        protocol: 'mesh',
         connected: connection !== undefined,
         direction: connection?.direction ?? null,
         addresses: [...new Set(addresses)],
         agent: agent === undefined ? null : new TextDecoder().decode(agent).slice(0, 200),
         latency_ms: connection === undefined ? null : (connection.rtt ?? book.latencyMs(id)),
         found_by: book.foundBy(id),
+        error: '',
       };
     });
     return { peer_id: host.peerId.toString(), peers };

@@ -9,9 +9,9 @@ import type { Stream } from '@libp2p/interface';
 import { asciiJson, float } from '../../../src/p2p/python/json.ts';
 import { MerkleClock } from '../../../src/p2p/python/merkle-clock.ts';
 import { frameOf, legacyProtocol, sessionProtocol } from '../../../src/p2p/python/messages.ts';
-import { selectOwner, taskHash } from '../../../src/p2p/python/owner-selection.ts';
 import { FrameReader } from '../../../src/rpc/frames.ts';
 import { type RawHost, rawHost } from '../support.ts';
+import { selectOwner, taskHash } from './owner-selection.ts';
 import type { Row } from './support.ts';
 
 type Fields = Record<string, unknown>;

@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cacheFileName } from '../../../src/p2p/python/cache-file-name.ts';
 import { asciiJson, float, parsePythonJson } from '../../../src/p2p/python/json.ts';
-import { clockPreimage, MerkleClock } from '../../../src/p2p/python/merkle-clock.ts';
+import { clockPreimage, MerkleClock, sha256 } from '../../../src/p2p/python/merkle-clock.ts';
 import {
   callMessage,
   frameOf,
@@ -12,11 +11,11 @@ import {
   resultMessage,
   rpcArguments,
 } from '../../../src/p2p/python/messages.ts';
-import { distances, selectOwner, taskHash } from '../../../src/p2p/python/owner-selection.ts';
 import { isP2PMessage, type P2PMessage, p2pMessage } from '../../../src/p2p/python/p2p-message.ts';
 import { expandTaskTypes } from '../../../src/p2p/python/task-types.ts';
 import { trustLevel } from '../../../src/p2p/python/token.ts';
 import { BrokenFrameError, FrameReader } from '../../../src/rpc/frames.ts';
+import { distances, selectOwner, taskHash } from './owner-selection.ts';
 import vectors from './vectors.json' with { type: 'json' };
 
 const maxFrameBytes = 1024 * 1024;
@@ -95,7 +94,7 @@ test('a clock takes nothing from outside that is no count, and grows to no more 
   assert.is(clock.read().vector.n, Number.MAX_SAFE_INTEGER);
 });
 
-test('tasks have the same hashes, distances and owners', () => {
+test('the scripted Python node means tasks for the same owners, by the same hashes and distances', () => {
   for (const vector of vectors.select_owner) {
     const { task_id: taskId, task_type: taskType, model_name: modelName, clock_hash: clock, peers } = vector;
     const task = taskHash({ taskId, taskType, modelName });
@@ -115,8 +114,8 @@ test('task types have the same aliases', () => {
   assert.equal(expandTaskTypes(['my.own', 'my.own']), ['my.own']);
 });
 
-test('cached values lie in the same files', () => {
-  for (const { key, file } of vectors.cache_key_digest) assert.is(cacheFileName(key), file);
+test('texts have the same hashes, as in the names of cached values’ files', () => {
+  for (const { key, file } of vectors.cache_key_digest) assert.is(`${sha256(key)}.json`, file);
 });
 
 test('messages have the same level of trust', () => {

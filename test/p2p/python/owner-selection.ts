@@ -1,9 +1,9 @@
 /**
- * Which worker a Python node means a task for. Its claim answers null to all others, for as long as the owner was seen in the last
- * 300 s: a worker must expect nothing although tasks are queued. A taskmesh node gives a task to whoever asks.
+ * Which worker a Python node means a task for, of those that it has seen in the last 300 s: what the scripted Python node does, held
+ * to the vectors. taskmesh itself gives a task to whoever asks.
  */
 
-import { sha256 } from './merkle-clock.ts';
+import { sha256 } from '../../../src/p2p/python/merkle-clock.ts';
 
 export interface HashedTask {
   readonly taskId: string;
