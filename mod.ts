@@ -11,6 +11,7 @@ export { type ErrorCode, errorKinds, type Failure, MeshError } from './src/mesh/
 export { defaultGrant, type Grant } from './src/mesh/grant.ts';
 export { defaultLimits, type Limits } from './src/mesh/limits.ts';
 export type { CallOptions, Mesh, MeshEvent, MeshListener, TaskProgress } from './src/mesh/mesh.ts';
+export type { PythonOptions } from './src/mesh/node-options.ts';
 export { type OperationInput, type OperationName, type OperationOutput, operations } from './src/mesh/operations.ts';
 export type { ClaimedTask, Task, TaskStatus } from './src/mesh/task.ts';
 export { carriageProtocol as mcpProtocol } from './src/p2p/carriage.ts';

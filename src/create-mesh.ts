@@ -8,7 +8,7 @@ import { openMesh } from './bridge/open-mesh.ts';
 import { checked } from './mesh/checked.ts';
 import type { Grant } from './mesh/grant.ts';
 import type { Mesh } from './mesh/mesh.ts';
-import type { Admission, Layout } from './mesh/node-options.ts';
+import type { Admission, Layout, PythonOptions } from './mesh/node-options.ts';
 
 export interface CreateMeshOptions {
   /** Folder of identity, queue, cache and keys; one node at a time holds it. Default: `~/.taskmesh`. */
@@ -31,6 +31,11 @@ export interface CreateMeshOptions {
   admit?: Admission;
   /** What a peer may do that is served without being on the list. Default: submit and work; no tools. */
   defaultGrant?: Grant;
+  /**
+   * Speaking to nodes of the Python system: `peers` to use, addresses to `listen` on for them, or both. Default: neither. A token
+   * stands in the mesh key's place; its file is `python.token` in the data folder unless `tokenFile` says otherwise.
+   */
+  python?: Partial<PythonOptions>;
   /** Module of tools that the node offers to its peers. */
   tools?: string;
   /** Where the P2P node runs. Default: `inline`, in this program's own event loop. */
@@ -79,9 +84,15 @@ export async function createMesh(options: CreateMeshOptions = {}): Promise<OwnMe
       ...(options.meshKey === undefined ? {} : { meshKeyFile: resolve(options.meshKey) }),
       ...(options.admit === undefined ? {} : { admit: options.admit }),
       ...(options.defaultGrant === undefined ? {} : { defaultGrant: options.defaultGrant }),
+      ...(options.python === undefined ? {} : { python: pythonOptions(options.python) }),
       ...(options.tools === undefined ? {} : { toolsModule: resolve(options.tools) }),
     },
   });
   await inner.start();
   return { ...checked(inner), [Symbol.asyncDispose]: () => inner.stop() };
+}
+
+function pythonOptions({ tokenFile, ...python }: Partial<PythonOptions>): PythonOptions {
+  const file = tokenFile === undefined ? {} : { tokenFile: resolve(tokenFile) };
+  return { listen: [], peers: [], legacy: false, leaseSeconds: 300, ...python, ...file };
 }
