@@ -56,7 +56,7 @@ const kinds = {
   busy: { retryable: true, summary: 'As many calls are in flight as may be.' },
   protocol_mismatch: {
     retryable: false,
-    summary: 'The two sides of the bridge speak no common version of its protocol; one must be upgraded.',
+    summary: 'The two sides speak no common version of the bridge’s protocol, or of MCP; one must be upgraded.',
   },
   mesh_down: { retryable: true, summary: 'The P2P side has stopped or is restarting; calls in flight were failed.' },
   invalid_config: { retryable: false, summary: 'A setting has a value that cannot be used.' },

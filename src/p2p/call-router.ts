@@ -6,6 +6,7 @@ import { deadlineOf } from '../mesh/deadline.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import type { CallOptions } from '../mesh/mesh.ts';
+import type { ClaimRefusal } from '../mesh/operations/queue-work.ts';
 import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../mesh/operations.ts';
 import type { ClaimedTask } from '../mesh/task.ts';
 import { claimAnywhere } from './claim.ts';
@@ -90,11 +91,17 @@ export class CallRouter {
     const { operations, peerId, clock } = this.#options;
     const { signal, deadlineMs = deadlineOf('claim', input, this.#options.limits) } = options;
     const waitMs = input.wait_s * 1000;
-    const own = ownQueue(operations, peerId, input, troubles);
-    const only = peer !== undefined ? this.#source(peer, input) : targetOf(input) !== undefined ? own : undefined;
+    /** The last word of each peer that was asked. */
+    const refusals = new Map<string, ClaimRefusal>();
+    const heard: ClaimTroubles = {
+      ...troubles,
+      heard: (id, refusal) => void (refusal === undefined ? refusals.delete(id) : refusals.set(id, refusal)),
+    };
+    const own = ownQueue(operations, peerId, input, heard);
+    const source = (queue: Peer): ClaimSource => peerQueue(this.#options.client, queue, input, heard);
+    const only = peer !== undefined ? source(peer) : targetOf(input) !== undefined ? own : undefined;
     const giveBack = (task: ClaimedTask | null): void => {
-      if (task !== null)
-        (task.task_id.endsWith(`@${peerId}`) ? own : this.#source(ownerOf(task), input)).giveBack(task);
+      if (task !== null) (task.task_id.endsWith(`@${peerId}`) ? own : source(ownerOf(task))).giveBack(task);
     };
     const task = await withDeadline(
       { clock, deadlineMs, signal, dropped: giveBack },
@@ -106,13 +113,12 @@ export class CallRouter {
               waitMs,
               signal: stop,
               own,
-              peers: () => this.#peersInTurn().map((id) => this.#source({ peerId: id, addresses: [] }, input)),
-              onPeer: (joined) =>
-                this.#options.watch.onMeshPeer((id) => joined(this.#source({ peerId: id, addresses: [] }, input))),
+              peers: () => this.#peersInTurn().map((id) => source({ peerId: id, addresses: [] })),
+              onPeer: (joined) => this.#options.watch.onMeshPeer((id) => joined(source({ peerId: id, addresses: [] }))),
             }),
       () => lateError('claim', deadlineMs),
     );
-    return { task };
+    return task !== null || refusals.size === 0 ? { task } : { task, refused: [...refusals.values()] };
   }
 
   /** Each claim begins with another peer, so that none is drained, and none asked, more than the others. */
@@ -120,10 +126,6 @@ export class CallRouter {
     const ids = this.#options.watch.meshPeers();
     const from = ids.length === 0 ? 0 : this.#claims++ % ids.length;
     return [...ids.slice(from), ...ids.slice(0, from)];
-  }
-
-  #source(peer: Peer, input: CheckedInput<'claim'>): ClaimSource {
-    return peerQueue(this.#options.client, peer, input, troubles);
   }
 }
 

@@ -11,9 +11,13 @@ import type { CheckedInput, OperationName, OperationOutput } from '../mesh/opera
 import { joinTaskId, splitTaskId } from '../mesh/task.ts';
 import type { CallContext, Queue } from '../queue/queue.ts';
 import type { Network } from './reach/network.ts';
+import { refusalOf } from './remote-claim.ts';
+import { refuseThirdNode } from './routing.ts';
 import type { StatusReport } from './status.ts';
-import type { ToolRegistry } from './tools.ts';
+import { type ToolRegistry, unknownTool } from './tools.ts';
+import { grantedTools } from './trust/grant.ts';
 import type { Permit } from './trust/permits.ts';
+import { type Parties, withRemedy } from './trust/remedy.ts';
 
 const log = getLogger(['taskmesh', 'p2p']);
 
@@ -51,15 +55,21 @@ export class LocalOperations {
   inTheNameOf(caller: string, permit: Permit): UncheckedMesh {
     return {
       call: async (name, input, { signal, onProgress } = {}) => {
+        const parties = { ownPeerId: this.#parts.peerId, peerId: caller };
         try {
-          const { input: allowed, mustBe } = permit.allow(name, input);
-          const output = await permit.run(name, input, {
+          refuseThirdNode(input, parties.ownPeerId);
+          return await permit.run(name, input, {
             signal,
-            call: (stop) => this.call(name, allowed, { caller, mustBe, signal: stop, onProgress }),
+            call: async (stop, { input: allowed, mustBe, leftOut }) => {
+              const output = await this.call(name, allowed, { caller, mustBe, signal: stop, onProgress });
+              const shown = permit.shown(name, output);
+              if (leftOut === undefined || (shown as OperationOutput<'claim'>).task !== null) return shown;
+              return { ...shown, refused: [refusalOf(parties.ownPeerId, withRemedy(leftOut, parties))] };
+            },
             look: (mustBe) => this.#look(input, { caller, mustBe }),
           });
-          return permit.shown(name, output);
-        } catch (error) {
+        } catch (thrown) {
+          const error = thrown instanceof MeshError ? this.#told(thrown, input, permit, parties) : thrown;
           if (error instanceof MeshError) permit.refused(error);
           // The peer is told no more than that something failed; why is for this node's operator.
           if (!(error instanceof MeshError))
@@ -69,6 +79,12 @@ export class LocalOperations {
       },
       subscribe: () => () => {},
     };
+  }
+
+  /** What a peer is told of an error: what would help, and no more of this node than it may know. */
+  #told(error: MeshError, input: Record<string, unknown>, permit: Permit, parties: Parties): MeshError {
+    if (error.code !== 'unknown_tool') return withRemedy(error, parties);
+    return unknownTool(String(input.tool_name), grantedTools(permit.grant(), this.#parts.tools.names));
   }
 
   /** Rejects with `unauthorized` when the caller may not look at the task that a call names. */

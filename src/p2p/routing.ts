@@ -46,6 +46,16 @@ export function targetOf({
   return { peerId, addresses };
 }
 
+/** Throws `invalid_params` for a peer's call that names a third node: a peer's calls are answered here, or not at all. */
+export function refuseThirdNode(input: Record<string, unknown>, ownPeerId: string): void {
+  const target = targetOf(input as Partial<Target>);
+  if (target === undefined || target.peerId === ownPeerId) return;
+  throw new MeshError(
+    'invalid_params',
+    `This call came to ${ownPeerId} from a peer, and names ${target.peerId}. What comes from a peer is never handed on to a third node: ask ${target.peerId} itself, or leave remote_peer_id and remote_multiaddr out.`,
+  );
+}
+
 function conflict(what: string): MeshError {
   return new MeshError(
     'invalid_params',

@@ -99,13 +99,7 @@ export class ToolRegistry {
         'This node offers no tools. Its operator can name a module of tools with --tools.',
       );
     }
-    throw new MeshError(
-      'unknown_tool',
-      `This node has no tool "${name}". It has: ${this.names.join(', ').slice(0, 1000)}.`,
-      {
-        details: { tools: this.names.slice(0, 100) },
-      },
-    );
+    throw unknownTool(name, this.names);
   }
 
   #checkArgs(name: string, args: Record<string, unknown>): void {
@@ -128,6 +122,13 @@ export class ToolRegistry {
       `The result of the tool ${name} is ${bytes} bytes of JSON; at most ${this.#limits.maxResultBytes} are allowed.`,
     );
   }
+}
+
+/** `names`: those that the caller may know of. */
+export function unknownTool(name: string, names: readonly string[]): MeshError {
+  return new MeshError('unknown_tool', `This node has no tool "${name}". It has: ${names.join(', ').slice(0, 1000)}.`, {
+    details: { tools: names.slice(0, 100) },
+  });
 }
 
 function offeredTool(name: string, tool: NodeTool | undefined): OfferedTool {

@@ -16,7 +16,7 @@ export function refuseForeign(row: TaskRow, context: CallContext): void {
   const [field, what] = context.mustBe === 'submitter' ? ['cancel', 'cancel or retry'] : ['see', 'look at'];
   throw new MeshError(
     'unauthorized',
-    `The node lets this peer ${what} its own tasks only, and another one submitted this. Its operator can allow it: taskmesh grant <peer id> --${field} all`,
+    `The node lets this peer ${what} its own tasks only, and another one submitted this.`,
     { details: { grant: field, value: 'all' } },
   );
 }

@@ -9,6 +9,7 @@ const ofStandardCode: ReadonlyMap<number, ErrorCode> = new Map([
   [rpcCodes.invalidRequest, 'invalid_message'],
   [-32001, 'unauthorized'],
   [rpcCodes.rateLimited, 'rate_limited'],
+  [rpcCodes.unsupportedVersion, 'protocol_mismatch'],
 ]);
 
 const toStandardCode: Readonly<Record<string, number>> = {
@@ -16,11 +17,16 @@ const toStandardCode: Readonly<Record<string, number>> = {
   invalid_params: rpcCodes.invalidParams,
   invalid_message: rpcCodes.invalidRequest,
   rate_limited: rpcCodes.rateLimited,
+  protocol_mismatch: rpcCodes.unsupportedVersion,
 };
 
 /** The wire form; the structured failure rides in `data`. */
 export function failureOf(error: MeshError): RpcFailure['error'] {
-  return { code: toStandardCode[error.code] ?? rpcCodes.meshError, message: error.message, data: error.toFailure() };
+  const code = toStandardCode[error.code] ?? rpcCodes.meshError;
+  const failure = error.toFailure();
+  // MCP looks there for `supported` and `requested`.
+  const data = code === rpcCodes.unsupportedVersion ? { ...error.details, ...failure } : failure;
+  return { code, message: error.message, data };
 }
 
 /** The error as it was thrown on the far side; a foreign error becomes `peer_protocol_error` with the far side's text. */

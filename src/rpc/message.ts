@@ -46,7 +46,10 @@ export const deadlineKey = 'taskmesh/deadlineMs';
 /** Key in `_meta`, from MCP: the caller wants progress; the value is the request's id. */
 export const progressTokenKey = 'progressToken';
 
-/** Error codes of JSON-RPC 2.0, section 5.1; -32000 carries a `Failure` of ours as `data`, -32010 is the carriage's own: over the quota. */
+/**
+ * Error codes of JSON-RPC 2.0, section 5.1; -32000 carries a `Failure` of ours as `data`, -32010 is the carriage's own: over the
+ * quota, -32022 is MCP's: an unsupported protocol version.
+ */
 export const rpcCodes = {
   invalidRequest: -32600,
   methodNotFound: -32601,
@@ -54,6 +57,7 @@ export const rpcCodes = {
   internalError: -32603,
   meshError: -32000,
   rateLimited: -32010,
+  unsupportedVersion: -32022,
 } as const;
 
 /** Sorts what came in. Answers undefined when it is no message of this protocol. */

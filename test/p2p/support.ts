@@ -160,7 +160,7 @@ export interface RawMessage {
     tools?: { name: string }[];
     supportedVersions?: string[];
   };
-  error?: { code: number; message: string };
+  error?: { code: number; message: string; data?: Record<string, unknown> };
 }
 
 /** The carriage seen from below: bytes out, messages in. */

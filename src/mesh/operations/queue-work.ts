@@ -11,6 +11,13 @@ const lease = {
 
 const settled = z.object({ task_id: z.string(), status: taskStatus });
 
+const claimRefusal = z.object({
+  peer_id: z.string(),
+  task_types: z.array(z.string()).describe('Empty: any type.'),
+  message: z.string().describe('Why, and what to do where.'),
+});
+export type ClaimRefusal = z.infer<typeof claimRefusal>;
+
 export const claim = operation({
   tool: 'p2p_taskqueue_claim_next',
   title: 'Claim a task',
@@ -18,7 +25,7 @@ export const claim = operation({
   description:
     'Hands you the next task of the types you can do, from this node’s queue or from any connected peer’s, with a lease: renew it with ' +
     'p2p_taskqueue_heartbeat before lease_s is over, and end with p2p_taskqueue_complete_task, _fail_task or _release_task, each with the fence from this answer. ' +
-    'task is null when there was nothing to do within wait_s.',
+    'task is null when there was nothing to do within wait_s; refused says then which types which peers do not let you claim.',
   input: z.strictObject({
     worker_id: z
       .string()
@@ -36,7 +43,13 @@ export const claim = operation({
     wait_s: seconds(600).default(0).describe('How long to wait for a task when there is none.'),
     ...target,
   }),
-  output: z.object({ task: claimedTask.nullable() }),
+  output: z.object({
+    task: claimedTask.nullable(),
+    refused: z
+      .array(claimRefusal)
+      .optional()
+      .describe('Peers that do not let this node claim these types; only where task is null.'),
+  }),
   hints: { readOnly: false, idempotent: false, destructive: false },
   scope: 'queue:work',
   remote: true,

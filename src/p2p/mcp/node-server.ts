@@ -3,7 +3,7 @@
  * peer's handler with what came over the carriage; `mesh` calls in the name of the peer, so that its grant decides. Each call is
  * checked again there and served from this node only; it is never handed on to another one.
  *
- * Refusals: -32601 for unknown methods, -32602 for unknown tools and bad envelopes.
+ * Refusals: -32601 for unknown methods, -32602 for unknown tools and bad envelopes, -32022 for other revisions.
  */
 
 import { answerTool } from '../../mesh/answer.ts';
@@ -29,6 +29,9 @@ const listTtlMs = 60_000;
 
 /** How long a tool of the node's own may take, in seconds, when its caller says nothing: as long as any call may. */
 const longestToolS = 600;
+
+/** Longer names are no tool's. */
+const maxToolName = 200;
 
 /** A tool of the node's own, as peers see it. Source: MCP specification, revision 2026-07-28, `Tool`. */
 export interface OfferedTool {
@@ -66,6 +69,7 @@ export async function answerRequest(
   params: RpcParams,
   call: IncomingCall,
 ): Promise<unknown> {
+  checkRevision(params);
   switch (method) {
     case 'tools/call':
       checkEnvelope(params);
@@ -82,6 +86,15 @@ export async function answerRequest(
         `Method ${method.slice(0, 100)} is not served between peers; tools/call, tools/list and server/discover are.`,
       );
   }
+}
+
+/** As over HTTP, a client that speaks other revisions is told which one to choose. Source: MCP, 2026-07-28, "Versioning". */
+function checkRevision({ _meta: meta }: RpcParams): void {
+  const requested = meta?.[protocolVersionKey];
+  if (typeof requested !== 'string' || requested === mcpRevision) return;
+  throw new MeshError('protocol_mismatch', `Unsupported protocol version: ${requested.slice(0, 100)}`, {
+    details: { supported: [mcpRevision], requested: requested.slice(0, 100) },
+  });
 }
 
 function checkEnvelope({ _meta: meta }: RpcParams): void {
@@ -111,10 +124,20 @@ async function callTool(node: NodeServer, params: RpcParams, call: IncomingCall)
     const answer = await answerTool(node.mesh, operationEntry(name).tool, input, optionsOf(name, call));
     return answerResult(answer, params._meta?.[structuredOnlyKey] === true);
   }
-  if (typeof tool === 'string' && node.offered.has(tool)) return await callOffered(node.mesh, tool, input, call);
-  throw new MeshError(
+  if (typeof tool !== 'string' || tool === '')
+    throw new MeshError(
+      'invalid_params',
+      'tools/call needs the name of a tool in its params: {"name": …, "arguments": {…}}. tools/list shows the names.',
+    );
+  // Whoever may not call a tool is told the same, whether there is one or not.
+  if (name === undefined && tool.length <= maxToolName) return await callOffered(node.mesh, tool, input, call);
+  throw noSuchTool(tool);
+}
+
+function noSuchTool(tool: string): MeshError {
+  return new MeshError(
     'invalid_params',
-    `This node has no tool ${JSON.stringify(tool)?.slice(0, 100)} for peers. tools/list shows the names.`,
+    `This node has no tool "${tool.slice(0, 100)}" for peers. tools/list shows the names.`,
   );
 }
 
@@ -124,7 +147,9 @@ async function callOffered(mesh: Mesh, tool_name: string, args: unknown, call: I
     const input = { tool_name, args: (args ?? {}) as Record<string, unknown>, timeout_s: longestToolS };
     return valueResult((await mesh.call('call_tool', input, optionsOf('call_tool', call))).result);
   } catch (thrown) {
-    return refusedResult(toMeshError(thrown));
+    const error = toMeshError(thrown);
+    if (error.code === 'unknown_tool' || error.code === 'tools_disabled') throw noSuchTool(tool_name);
+    return refusedResult(error);
   }
 }
 

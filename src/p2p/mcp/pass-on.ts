@@ -30,6 +30,11 @@ export async function passOn(
   { signal, onProgress, deadlineMs = Number.POSITIVE_INFINITY }: CallOptions,
 ): Promise<OperationOutput<'mcp_request'>> {
   const { peerId, addresses } = peerIn(input, ownPeerId);
+  if (input.method === 'tools/call' && typeof input.params.name !== 'string')
+    throw new MeshError(
+      'invalid_params',
+      'tools/call needs params with the name of the tool: {"name": …, "arguments": {…}}. tools/list shows the names.',
+    );
   const params = { ...input.params, _meta: envelope };
   const result = await links.request(peerId, addresses, input.method, params, {
     deadlineMs: Math.min(deadlineMs, input.timeout_s * 1000),

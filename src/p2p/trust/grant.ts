@@ -16,6 +16,8 @@ export interface Allowed<Name extends OperationName> {
   readonly input: CheckedInput<Name>;
   /** The queue has to see who submitted the task, and refuses it to others. */
   readonly mustBe?: MustBe;
+  /** What a claim asked for besides, and does not get. */
+  readonly leftOut?: MeshError;
 }
 
 type Rule = (grant: Grant, input: Record<string, unknown>, name: OperationName) => Partial<Allowed<never>> | undefined;
@@ -40,14 +42,15 @@ const rules: Readonly<Record<Scope, Rule>> = {
     return undefined;
   },
   'queue:work': ({ work }, input, name) => {
+    if (name === 'claim') return narrowed(work, input);
     if (work.length === 0) throw missing('work', everything, 'work on tasks');
-    return name === 'claim' ? narrowed(work, input) : undefined;
+    return undefined;
   },
   'queue:read': ({ see }) => reach('see', see, 'look at tasks', 'involved'),
   'queue:cancel': ({ cancel }) => reach('cancel', cancel, 'cancel or retry tasks', 'submitter'),
   'tools:call': ({ tools }, input) => {
     const tool = String(input.tool_name);
-    if (!hasName(tools, tool)) throw missing('tools', tool, `call the tool "${tool}"`);
+    if (!hasName(tools, tool)) throw missing('tools', tool, `call the tool "${tool}", should it have one`);
     return undefined;
   },
   'cache:read': ({ cache_read }, input) => ofKey('cache_read', cache_read, String(input.key), 'read'),
@@ -62,9 +65,18 @@ function narrowed(work: readonly string[], input: Record<string, unknown>): Part
   if (work.includes(everything)) return undefined;
   const wanted = input.supported_task_types as readonly string[];
   const types = wanted.length === 0 ? work : wanted.filter((type) => work.includes(type));
-  const [first = ''] = wanted;
-  if (types.length === 0) throw missing('work', first, `claim tasks of the type "${first}"`);
-  return { input: { ...input, supported_task_types: [...types] } as never };
+  const refused = wanted.filter((type) => !work.includes(type));
+  if (types.length === 0) throw mayNotClaim(refused);
+  const narrow = { input: { ...input, supported_task_types: [...types] } as never };
+  return refused.length === 0 ? narrow : { ...narrow, leftOut: mayNotClaim(refused) };
+}
+
+function mayNotClaim(types: readonly string[]): MeshError {
+  const [first = everything, another] = types;
+  if (types.length === 0) return missing('work', everything, 'work on tasks');
+  if (another === undefined) return missing('work', first, `claim tasks of the type "${first}"`);
+  const named = types.map((type) => `"${type}"`).join(', ');
+  return missing('work', first, `claim tasks of the types ${named}`, { task_types: types });
 }
 
 function reach(field: 'see' | 'cancel', has: Grant['see'], what: string, mustBe: MustBe) {
@@ -77,16 +89,9 @@ function ofKey(field: 'cache_read' | 'cache_write', prefixes: readonly string[],
   throw missing(field, key, `${verb} the key "${key.slice(0, 100)}" of its cache`);
 }
 
-/** The command line's name for a field. */
-function flagOf(field: keyof Grant): string {
-  return field === 'tools' ? 'tool' : field.replace('_', '-');
-}
-
-/** The refusal, with what would have to be granted. */
-export function missing(field: keyof Grant, value: string, what: string): MeshError {
-  return new MeshError(
-    'unauthorized',
-    `The node does not let this peer ${what}. Its operator can allow it: taskmesh grant <peer id> --${flagOf(field)} ${value === everything ? `'*'` : value.slice(0, 100)}`,
-    { details: { grant: field, value: value.slice(0, 100) } },
-  );
+/** The refusal; who hands it to a peer adds what would have to be granted where (`remedy.ts`). */
+function missing(field: keyof Grant, value: string, what: string, more: Record<string, unknown> = {}): MeshError {
+  return new MeshError('unauthorized', `The node does not let this peer ${what}.`, {
+    details: { grant: field, value, ...more },
+  });
 }

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { defaultGrant } from '../../../src/mesh/grant.ts';
 import { operationEntry, operationNames } from '../../../src/mesh/operations.ts';
 import { clientCapabilitiesKey, mcpRevision, protocolVersionKey } from '../../../src/p2p/carriage.ts';
+import { createApp } from '../../../src/server/app.ts';
 import { connect, eventOf, failureOf, RawCarriage, rawHost, startNode, until } from '../support.ts';
 import { clientKinds, connectClient, openStream } from './support.ts';
 
@@ -152,6 +153,42 @@ test('the first request decides which binding a stream speaks; server/discover d
   const refusal = await python.next();
   assert.is(refusal?.error?.code, -32602);
   assert.match(refusal?.error?.message ?? '', /python-listen/);
+});
+
+test('a request of a revision that is not spoken is answered as over HTTP: with those that are', async () => {
+  await using node = await startNode();
+  await using program = await rawHost([]);
+  const { hono } = createApp(node.mesh, { version: '1', ready: () => ({ ready: true }) });
+  for (const [method, params] of [
+    ['tools/list', {}],
+    ['server/discover', {}],
+    ['tools/call', { name: 'p2p_taskqueue_status' }],
+  ] as const) {
+    const _meta = { [protocolVersionKey]: '2030-01-01', [clientCapabilitiesKey]: {} };
+    const message = { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } };
+    const raw = new RawCarriage(await openStream(program, node.address));
+    raw.send(message);
+    const error = (await raw.next())?.error;
+    const response = await hono.request('http://127.0.0.1/mcp', {
+      method: 'POST',
+      headers: {
+        host: '127.0.0.1',
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': '2030-01-01',
+        'mcp-method': method,
+        ...('name' in params ? { 'mcp-name': params.name } : {}),
+      },
+      body: JSON.stringify(message),
+    });
+    const overHttp = ((await response.json()) as { error: { code: number; data: Record<string, unknown> } }).error;
+    const { supported, requested } = overHttp.data;
+    assert.equal([error?.code, error?.data?.supported, error?.data?.requested], [-32022, supported, requested]);
+    assert.is(overHttp.code, -32022);
+    // The stream lives on, in the revision that it was told.
+    const listed = await raw.request('tools/list');
+    assert.ok(listed?.result?.tools, JSON.stringify([method, listed]));
+  }
 });
 
 test('a node asks nothing over a stream that some other MCP client opened', async () => {

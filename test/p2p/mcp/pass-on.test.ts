@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { z } from 'zod';
 import { defaultGrant } from '../../../src/mesh/grant.ts';
 import type { TaskProgress } from '../../../src/mesh/mesh.ts';
+import { type OperationName, operationEntry, operationNames } from '../../../src/mesh/operations.ts';
 import { carriageProtocol } from '../../../src/p2p/carriage.ts';
 import { libp2pTransport } from '../../../src/p2p/mcp/transport.ts';
 import { connect, failureOf, RawCarriage, rawHost, startNode, until } from '../support.ts';
@@ -60,6 +61,62 @@ test('a peer cannot have a node ask another one', async () => {
   const raw = new RawCarriage(await openStream(program, owner.address));
   const params = { name: 'p2p_mcp_request', arguments: { method: 'tools/list', remote_peer_id: owner.peerId } };
   assert.is((await raw.request('tools/call', params))?.error?.code, -32602);
+});
+
+test('what comes from a peer is not handed on to a third node, whatever names it', async () => {
+  await using owner = await startNode();
+  await using asking = await startNode();
+  await using third = await startNode();
+  await connect(asking, owner);
+  await connect(owner, third);
+  const there = { remote_peer_id: owner.peerId };
+  const ask = async (tool: string, args: Record<string, unknown>) => {
+    const params = { name: tool, arguments: args };
+    const { result } = await asking.mesh.call('mcp_request', { method: 'tools/call', params, ...there });
+    return result.structuredContent as Record<string, unknown>;
+  };
+  const named = [
+    { remote_peer_id: third.peerId },
+    { remote_multiaddr: third.address },
+    { remote_peer_id: owner.peerId, remote_multiaddr: third.address },
+  ];
+  const task_id = `${'0'.repeat(32)}@${owner.peerId}`;
+  const least: Partial<Record<OperationName, Record<string, unknown>>> = {
+    submit: { task_type: 'x' },
+    submit_many: { tasks: [{ task_type: 'x' }] },
+    fail: { task_id, fence: 1, error: 'e' },
+    call_tool: { tool_name: 't' },
+    cache_set: { key: 'k', value: 1 },
+  };
+  for (const name of operationNames.filter((each) => operationEntry(each).remote)) {
+    const { tool, input } = operationEntry(name);
+    const any = { key: 'k', task_id, fence: 1 };
+    const needed = Object.entries(any).filter(([field]) => field in input.shape);
+    const args = least[name] ?? Object.fromEntries(needed);
+    for (const target of named) {
+      const answer = await ask(tool, { ...args, ...target });
+      assert.equal([answer.ok, answer.error], [false, 'invalid_params'], `${tool} ${JSON.stringify(target)}`);
+    }
+    assert.match(String((await ask(tool, { ...args, ...named[0] })).message), 'never handed on to a third node');
+  }
+  assert.is((await ask('p2p_taskqueue_submit', { task_type: 'x', peer_id: third.peerId })).ok, false);
+  for (const { mesh } of [owner, third]) assert.is((await mesh.call('status', {})).queue.queued, 0);
+  // Its own name is no other node.
+  assert.is((await ask('p2p_taskqueue_status', there)).peer_id, owner.peerId);
+  assert.is((await ask('p2p_taskqueue_submit', { task_type: 'x', remote_multiaddr: owner.address })).ok, true);
+});
+
+test('tools/call without the name of a tool is told what is missing', async () => {
+  await using owner = await startNode();
+  await using asking = await startNode();
+  const there = { remote_multiaddr: owner.address };
+  const nameless = await failureOf(asking.mesh.call('mcp_request', { method: 'tools/call', ...there }));
+  assert.equal([nameless.code, /needs params with the name/.test(nameless.message)], ['invalid_params', true]);
+  await using program = await rawHost([]);
+  const raw = new RawCarriage(await openStream(program, owner.address));
+  const { error } = (await raw.request('tools/call')) ?? {};
+  assert.is(error?.code, -32602);
+  assert.match(error?.message ?? '', /needs the name of a tool/);
 });
 
 test('a node asks a server of the SDK that is reached by peer id', async () => {

@@ -3,7 +3,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Grant, noGrant } from '../../../src/mesh/grant.ts';
 import type { Mesh } from '../../../src/mesh/mesh.ts';
-import { failureOf, rawCarriage, startNode, type TestNode, until } from '../support.ts';
+import type { OperationOutput } from '../../../src/mesh/operations.ts';
+import { failureOf, rawCarriage, startNode, statusOf, type TestNode, until } from '../support.ts';
 import { list, type TestMesh, testMesh } from './support.ts';
 
 interface Scene {
@@ -122,6 +123,88 @@ grants('a refusal names the field of the grant; status tells only of tools that 
   assert.equal(error.details, { grant: 'tools', value: 'sub' });
   assert.equal((await scene.peer.mesh.call('status', at(scene))).capabilities.tools, ['add']);
   assert.equal((await scene.owner.mesh.call('status', {})).capabilities.tools, ['add', 'sub']);
+});
+
+let marks = 0;
+
+/** Gives the peer the grant, and waits until the node has read it. */
+async function holds({ owner, peer }: Scene, grant: Partial<Grant>): Promise<void> {
+  const key = `mark/${++marks}`;
+  await list(owner, peer, { ...noGrant, ...grant, cache_write: [key] });
+  const marked = () => peer.mesh.call('cache_delete', { key, remote_peer_id: owner.peerId });
+  await until(() =>
+    marked().then(
+      () => true,
+      () => false,
+    ),
+  );
+}
+
+grants(
+  'a refusal says which command adds what is missing, on which machine, with both peer ids in it',
+  async (scene) => {
+    const { owner, peer } = scene;
+    await holds(scene, { submit: ['a', 'b'], see: 'own', cancel: 'own' });
+    const there = `On the machine of ${owner.peerId} run: taskmesh grant ${peer.peerId} --add `;
+    const rows: [call: () => Promise<unknown>, words: string][] = [
+      [() => peer.mesh.call('submit', { task_type: 'c', ...at(scene) }), 'submit:c'],
+      [() => peer.mesh.call('claim', at(scene)), 'work'],
+      [() => peer.mesh.call('claim', { supported_task_types: ['c', 'd'], ...at(scene) }), 'work:c,work:d'],
+      [() => peer.mesh.call('get', { task_id: scene.foreign }), 'see:all'],
+      [() => peer.mesh.call('cancel', { task_id: scene.foreign }), 'cancel:all'],
+      [() => peer.mesh.call('cache_get', { key: 'k/1', ...at(scene) }), 'cache_read:k/1'],
+      [() => peer.mesh.call('call_tool', { tool_name: 'add', ...at(scene) }), 'tools:add'],
+      // Whoever reads this in a log shall be able to paste it.
+      [() => peer.mesh.call('submit', { task_type: '$(reboot);&', ...at(scene) }), "'submit:$(reboot);&'"],
+    ];
+    for (const [call, words] of rows) {
+      const { message } = await failureOf(call());
+      assert.ok(message.endsWith(`${there}${words}`), message);
+    }
+    for (const task_type of ["it's", 'a b', 'a,b', 'a\u202eb', 'a\nb']) {
+      const { message } = await failureOf(peer.mesh.call('submit', { task_type, ...at(scene) }));
+      assert.ok(message.endsWith(`all can be allowed: taskmesh grant ${peer.peerId} --add submit`), message);
+    }
+  },
+);
+
+grants('a claim of several types that gets nothing says which were refused by whom', async (scene) => {
+  const { owner, peer } = scene;
+  await holds(scene, { work: ['b'] });
+  await list(peer, owner);
+  await until(async () => (await statusOf(peer)).detail.trust?.listed === 1);
+  const asked = { supported_task_types: ['b', 'a', 'c'] };
+  const known = (output: OperationOutput<'claim'>): unknown[] =>
+    (output.refused ?? []).map(({ peer_id, task_types }) => [peer_id, task_types]);
+  const named = await peer.mesh.call('claim', { ...asked, ...at(scene) });
+  assert.equal([named.task, known(named)], [null, [[owner.peerId, ['a', 'c']]]]);
+  assert.match(named.refused?.[0]?.message ?? '', `taskmesh grant ${peer.peerId} --add work:a,work:c`);
+  assert.equal(known(await peer.mesh.call('claim', asked)), [[owner.peerId, ['a', 'c']]]);
+  assert.equal(known(await peer.mesh.call('claim', { supported_task_types: ['a'] })), [[owner.peerId, ['a']]]);
+  assert.is((await peer.mesh.call('claim', { supported_task_types: ['b'] })).refused, undefined);
+  assert.is((await peer.mesh.call('claim', {})).refused, undefined);
+  await holds(scene, {});
+  assert.equal(known(await peer.mesh.call('claim', {})), [[owner.peerId, []]]);
+});
+
+grants('a peer learns of no tool that it may not call', async (scene) => {
+  const { owner, peer } = scene;
+  await holds(scene, { work: ['x'], tools: ['add', 'ghost'] });
+  const told = (tool: string): Promise<string> =>
+    failureOf(peer.mesh.call('call_tool', { tool_name: tool, ...at(scene) })).then(
+      ({ code, message }) => `${code}: ${message.replaceAll(tool, 'TOOL')}`,
+    );
+  assert.is(await told('sub'), await told('nothing'));
+  const overMcp = async (tool: string): Promise<string> => {
+    const params = { name: tool };
+    const { result } = await peer.mesh.call('mcp_request', { method: 'tools/call', params, ...at(scene) });
+    return JSON.stringify(result).replaceAll(tool, 'TOOL');
+  };
+  assert.is(await overMcp('sub'), await overMcp('nothing'));
+  assert.match(await overMcp('sub'), 'unauthorized');
+  const ghost = await failureOf(peer.mesh.call('call_tool', { tool_name: 'ghost', ...at(scene) }));
+  assert.equal([ghost.code, ghost.details], ['unknown_tool', { tools: ['add'] }]);
+  assert.match((await failureOf(owner.mesh.call('call_tool', { tool_name: 'ghost' }))).message, 'add, sub');
 });
 
 grants('see: own shows a worker the task that it holds, until it gives it back', async (scene) => {
