@@ -7,7 +7,7 @@
  * nobody up: the next one is asked meanwhile.
  */
 
-import type { Clock } from '../mesh/clock.ts';
+import type { CancelTimer, Clock } from '../mesh/clock.ts';
 import { toMeshError } from '../mesh/errors.ts';
 import type { ClaimedTask } from '../mesh/task.ts';
 import { ClaimRace, type ClaimSource } from './claim-race.ts';
@@ -17,6 +17,10 @@ export const maxWaitingPeers = 16;
 
 /** What a peer may take to say that it has nothing, in milliseconds. */
 const probeMs = 2_000;
+
+/** A peer that refused is asked again after so long, then more and more seldom, in milliseconds. */
+export const firstPauseMs = 1_000;
+const longestPauseMs = 30_000;
 
 /** After this the next peer is asked, although the one before has not answered, in milliseconds. */
 export const headStartMs = 100;
@@ -28,7 +32,7 @@ export interface ClaimOptions {
   own: ClaimSource;
   /** Peers that are connected now, in the order in which they are to be asked. */
   peers(): ClaimSource[];
-  /** Calls back for each peer that connects, until the returned function is called. */
+  /** Calls back for each peer that connects, or has more for this node than before, until the returned function is called. */
   onPeer(joined: (source: ClaimSource) => void): () => void;
 }
 
@@ -73,25 +77,53 @@ function headStart(answer: Promise<void>, over: AbortSignal, clock: Clock): Prom
   });
 }
 
-/** The own queue's wait is the clock of the whole claim. */
+/**
+ * The own queue's wait is the clock of the whole claim. A peer that refuses (it is busy, or does not let this node) may think
+ * otherwise soon: it is asked again after a pause, and at once when it says that something has changed.
+ */
 async function waitEverywhere(
   race: ClaimRace,
   { clock, own, peers, onPeer }: ClaimOptions,
   untilMs: number,
 ): Promise<void> {
   const asked = new Set<string>();
+  const pauses = new Map<string, CancelTimer>();
+  /** Peers that have said that something changed while they were being asked: what they answer may be outdated. */
+  const changed = new Set<string>();
   const ask = (source: ClaimSource): Promise<void> => {
     const leftMs = Math.max(0, untilMs - clock.monotonicMs());
     return race.ask(source, { waitMs: leftMs, deadlineMs: leftMs + probeMs });
   };
-  const askPeer = (peer: ClaimSource): void => {
+  const askPeer = (peer: ClaimSource, pauseMs = firstPauseMs): void => {
     if (race.over.aborted || asked.has(peer.peerId) || asked.size >= maxWaitingPeers) return;
+    pauses.get(peer.peerId)?.();
+    pauses.delete(peer.peerId);
     asked.add(peer.peerId);
-    // A peer that is gone may come back and is asked again then.
-    const forget = (): void => void asked.delete(peer.peerId);
-    ask(peer).then(forget, forget);
+    const again = (): void => {
+      asked.delete(peer.peerId);
+      if (changed.delete(peer.peerId)) {
+        askPeer(peer);
+        return;
+      }
+      if (race.over.aborted || clock.monotonicMs() + pauseMs >= untilMs) return;
+      const cancelTimer = clock.setTimer(pauseMs, () => {
+        pauses.delete(peer.peerId);
+        // One that is gone may come back, and is asked then.
+        if (peers().some(({ peerId }) => peerId === peer.peerId)) askPeer(peer, Math.min(longestPauseMs, 2 * pauseMs));
+      });
+      pauses.set(peer.peerId, cancelTimer);
+    };
+    ask(peer).then(again, again);
   };
-  race.over.addEventListener('abort', onPeer(askPeer), { once: true });
+  const stopListening = onPeer((peer) => {
+    if (asked.has(peer.peerId)) changed.add(peer.peerId);
+    askPeer(peer);
+  });
+  const end = (): void => {
+    stopListening();
+    for (const cancelTimer of pauses.values()) cancelTimer();
+  };
+  race.over.addEventListener('abort', end, { once: true });
   for (const peer of peers()) askPeer(peer);
   await ask(own);
 }

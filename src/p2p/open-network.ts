@@ -6,6 +6,7 @@
 import type { Connection, PrivateKey, Stream } from '@libp2p/interface';
 import { getLogger } from '@logtape/logtape';
 import type { Clock } from '../mesh/clock.ts';
+import type { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import type { MeshListener } from '../mesh/mesh.ts';
 import { announcementOf, inAnnouncedOrder, removeAnnouncement, writeAnnouncement } from './discovery/announce-file.ts';
@@ -49,6 +50,8 @@ export interface OpenNetworkOptions {
   serves(peerId: string): boolean;
   /** Resolves when the far side of a connection serves this node. Rejects with `unauthorized`. */
   greeted(connection: Connection): Promise<void>;
+  /** Why this node does not go to the peer by itself; undefined: it does. */
+  shutOut(peerId: string): MeshError | undefined;
   /** The last connection to a peer has gone. */
   onLost(peerId: string): void;
   /** No new requests on these streams; resolves when what was in flight on them has ended. */
@@ -102,7 +105,11 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     clock,
     book,
     deadlineMs,
-    dial: (peer, stop) => connectTo(dialer, peer, stop),
+    async dial(peer, stop) {
+      const refusal = options.shutOut(peer.peerId);
+      if (refusal !== undefined) throw refusal;
+      return connectTo(dialer, peer, stop);
+    },
   });
   const keeper = new Keeper({
     clock,

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ClaimedTask } from '../../src/mesh/task.ts';
-import { claimAnywhere, headStartMs, maxWaitingPeers } from '../../src/p2p/claim.ts';
+import { claimAnywhere, firstPauseMs, headStartMs, maxWaitingPeers } from '../../src/p2p/claim.ts';
 import type { ClaimSource } from '../../src/p2p/claim-race.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { failureOf, until } from './support.ts';
@@ -173,6 +173,49 @@ claims('a peer that connects meanwhile joins the wait, and one that failed may c
   join(flaky);
   flaky.answer?.(task('joined'));
   assert.is((await claimed)?.task_id, 'joined');
+});
+
+claims(
+  'a peer that refuses is asked again, more and more seldom, and at once when it says that something changed',
+  async () => {
+    const { clock, own, peers, claim, join } = scene(1);
+    const [unwilling] = peers as [HandQueue];
+    const claimed = claim(60_000);
+    await until(() => unwilling.answer !== undefined && own.answer !== undefined);
+    const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const refuse = async (): Promise<void> => {
+      unwilling.fails = true;
+      unwilling.answer?.(null);
+      await settle();
+    };
+    await refuse();
+    const asked: number[] = [];
+    for (let second = 1; second <= 7; second++) {
+      const before = unwilling.asked;
+      clock.advance(firstPauseMs);
+      await settle();
+      if (unwilling.asked > before) asked.push(second);
+    }
+    assert.equal(asked, [1, 3, 7]);
+    unwilling.fails = false;
+    join(unwilling);
+    unwilling.answer?.(task('granted'));
+    assert.is((await claimed)?.task_id, 'granted');
+    assert.is(clock.pendingTimers, 0);
+  },
+);
+
+claims('a peer that changed its mind while its refusal was under way is asked again at once', async () => {
+  const { own, peers, claim, join } = scene(1);
+  const [peer] = peers as [HandQueue];
+  const claimed = claim(60_000);
+  await until(() => peer.answer !== undefined && own.answer !== undefined);
+  const { answer, asked } = peer;
+  join(peer);
+  answer?.(null);
+  await until(() => peer.asked === asked + 1);
+  peer.answer?.(task('granted'));
+  assert.is((await claimed)?.task_id, 'granted');
 });
 
 claims('no more than sixteen peers are asked to wait at once', async () => {

@@ -102,6 +102,17 @@ export class Finder implements Disposable {
     );
   }
 
+  /** Goes to a peer that is welcome now, where it was heard of or met before. */
+  seek(peerId: string): void {
+    const { keeper } = this.#options;
+    keeper.hurry(peerId);
+    if (this.addressesOf(peerId).length === 0 || this.#ending.signal.aborted) return;
+    keeper.keep(
+      peerPlace('peer_store', peerId, () => this.#peer(peerId)),
+      { forgetAfter: rememberedFailures },
+    );
+  }
+
   /** Peers that were heard of in this way since the start. */
   heardBy(method: DiscoveryMethod): Peer[] {
     return [...this.#heard].filter(([, { methods }]) => methods.has(method)).map(([peerId]) => this.#peer(peerId));

@@ -48,13 +48,13 @@ export class PeerWatch implements Disposable {
     return [...this.#connected.keys()].filter((peerId) => this.#isMeshPeer(peerId));
   }
 
-  /** Calls back for each node of the mesh that connects, until the returned function is called. */
+  /** Calls back for each node of the mesh that connects, or has more for this node than before, until the returned function is called. */
   onMeshPeer(joined: (peerId: string) => void): () => void {
     this.#joined.add(joined);
     return () => void this.#joined.delete(joined);
   }
 
-  /** A peer that was connected before has become one that is served. */
+  /** A peer that was connected before has become one that is served, or says that something has changed over there. */
   served(peerId: string): void {
     if (this.#isMeshPeer(peerId)) for (const joined of [...this.#joined]) joined(peerId);
   }

@@ -85,6 +85,11 @@ export class Keeper {
     }
   }
 
+  /** There is a reason to think that the peer can be had now: its places are tried at once. */
+  hurry(peerId: string): void {
+    for (const kept of this.#kept.values()) if (kept.peerId === peerId) this.#schedule(kept, 0);
+  }
+
   stop(): void {
     this.#stopping.abort();
     for (const { cancelTimer } of this.#kept.values()) cancelTimer?.();

@@ -67,6 +67,11 @@ export class Greeter {
     return this.greet(connection);
   }
 
+  /** Why the peer does not serve this node, as it said last. */
+  refusalOf(peerId: string): MeshError | undefined {
+    return this.#refusedBy.get(peerId);
+  }
+
   /** Resolves when no greeting is under way; they end with their connections. */
   async ended(): Promise<void> {
     await Promise.allSettled(this.#running);

@@ -1,4 +1,4 @@
-/** How a node says that it does not serve a peer at all: what has to be run, and on which machine. */
+/** How a node says that it does not serve a peer at all, or does not look for it: what has to be run, and on which machine. */
 
 import { MeshError } from '../../mesh/errors.ts';
 
@@ -11,5 +11,14 @@ export function notServed(cause: 'revoked' | 'unlisted', ownPeerId: string, peer
       : `Node ${ownPeerId} serves listed peers only, and this node (${peerId}) is not on its list. ${onThatMachine}; ` +
           'or run "taskmesh invite" there, and "taskmesh join TICKET" here.',
     { details: { cause, peer_id: ownPeerId } },
+  );
+}
+
+/** Why this node does not go to a peer. */
+export function shutOut(peerId: string): MeshError {
+  return new MeshError(
+    'unauthorized',
+    `This node has shut ${peerId} out, and does not look for it. Run "taskmesh grant ${peerId}" here to let it in again.`,
+    { details: { cause: 'revoked', peer_id: peerId } },
   );
 }

@@ -15,7 +15,7 @@ import { Credentials } from './credentials.ts';
 import { Doorkeeper } from './doorkeeper.ts';
 import { Greeter } from './greeter.ts';
 import { joinProtocol } from './join-messages.ts';
-import { notServed } from './not-served.ts';
+import { notServed, shutOut } from './not-served.ts';
 import { Permits } from './permits.ts';
 import { Reception } from './reception.ts';
 import { Refusals } from './refusals.ts';
@@ -40,8 +40,10 @@ export interface Attachments {
   endLinks(peerId: string, error: MeshError): void;
   /** Places where listed peers are to be looked for; called again when they change. */
   keepPlace(peerId: string, addresses: readonly string[]): void;
-  /** A peer has become one that is served. */
+  /** A peer has become one that is served, or has more for this node than before. */
   onServed(peerId: string): void;
+  /** A peer has been listed, or let in again: it may be looked for. */
+  seek(peerId: string): void;
 }
 
 export class Trust implements AsyncDisposable {
@@ -56,6 +58,12 @@ export class Trust implements AsyncDisposable {
   #attached: Attachments | undefined;
   /** Own revocations that were told of; a change is told to all who are connected. */
   #toldRevocations = '';
+  /** What the peer on a connection may do, as it stood when that was looked at last: a change is told to it. */
+  readonly #standings = new WeakMap<Connection, string>();
+  /** Connections on which the peer has said hello. */
+  readonly #heard = new WeakSet<Connection>();
+  /** Peers that are listed and not shut out. */
+  #listed = new Set<string>();
 
   constructor(options: TrustOptions) {
     const { peerId, privateKey, clock, limits, hasMeshKey } = options;
@@ -102,6 +110,17 @@ export class Trust implements AsyncDisposable {
     return this.book.serves(peerId);
   }
 
+  /** Why the peer did not serve this node when it was asked last; undefined: it does, or was not asked. */
+  refusalOf(peerId: string): MeshError | undefined {
+    return this.#greeter.refusalOf(peerId);
+  }
+
+  /** Why this node does not go to the peer by itself: it has shut it out. */
+  shutOut(peerId: string): MeshError | undefined {
+    const standing = this.book.standing(peerId);
+    return standing.served || standing.cause === 'unlisted' ? undefined : shutOut(peerId);
+  }
+
   /** The peer's grant now. Throws `unauthorized` that says what to run where. */
   grantOf(peerId: string): Grant {
     const standing = this.book.standing(peerId);
@@ -113,6 +132,7 @@ export class Trust implements AsyncDisposable {
   async open(): Promise<void> {
     await this.book.open();
     this.#toldRevocations = this.#revocationsNow();
+    this.#listed = this.#listedNow();
   }
 
   async attach(attachments: Attachments): Promise<void> {
@@ -126,7 +146,10 @@ export class Trust implements AsyncDisposable {
         const before = this.serves(connection.remotePeer.toString());
         const served = await this.#reception.receive(stream, connection);
         this.#doorkeeper.received(connection, served);
-        if (served && !before) attachments.onServed(connection.remotePeer.toString());
+        // Who dials says hello once; another one says that something has changed over there.
+        const changedThere = connection.direction === 'outbound' || this.#heard.has(connection);
+        this.#heard.add(connection);
+        if (served && (changedThere || !before)) this.#peerChanged(connection);
       },
       { maxInboundStreams: maxJoinStreams, maxOutboundStreams: maxJoinStreams, runOnLimitedConnection: true },
     );
@@ -164,6 +187,7 @@ export class Trust implements AsyncDisposable {
 
   readonly #onConnection = ({ detail: connection }: CustomEvent<Connection>): void => {
     this.#doorkeeper.opened(connection);
+    this.#standings.set(connection, this.#standingOn(connection));
     const before = this.serves(connection.remotePeer.toString());
     this.greeted(connection).then(
       () => {
@@ -183,12 +207,34 @@ export class Trust implements AsyncDisposable {
     const told = this.#revocationsNow();
     const revoked = told !== this.#toldRevocations;
     this.#toldRevocations = told;
+    const before = this.#listed;
+    this.#listed = this.#listedNow();
+    for (const peerId of this.#listed) if (!before.has(peerId)) attached.seek(peerId);
     const inviters = new Set(this.book.joins.map(({ inviter }) => inviter));
     for (const connection of attached.host.getConnections()) {
       const peerId = connection.remotePeer.toString();
-      if (inviters.has(peerId) || (revoked && this.#options.hasMeshKey && this.serves(peerId)))
-        this.#greeter.again(connection).catch(() => {});
+      const standing = this.#standingOn(connection);
+      const changed = standing !== this.#standings.get(connection);
+      this.#standings.set(connection, standing);
+      const mayCare = changed || (revoked && this.#options.hasMeshKey);
+      if (inviters.has(peerId) || (mayCare && this.serves(peerId))) this.#greeter.again(connection).catch(() => {});
     }
+  }
+
+  /** The peer has said that something changed: whether it serves this node is asked again, if it did not. */
+  #peerChanged(connection: Connection): void {
+    const peerId = connection.remotePeer.toString();
+    const tell = (): void => this.#attached?.onServed(peerId);
+    if (this.#greeter.refusalOf(peerId) === undefined) tell();
+    else this.#greeter.again(connection).then(tell, () => {});
+  }
+
+  #standingOn({ remotePeer }: Connection): string {
+    return JSON.stringify(this.book.standing(remotePeer.toString()));
+  }
+
+  #listedNow(): Set<string> {
+    return new Set(this.book.peers.filter(({ revoked_at }) => revoked_at === null).map(({ peer_id }) => peer_id));
   }
 
   /** Those who are connected already may serve this node now, whoever dialled. */
