@@ -1,4 +1,4 @@
-/** Every call on the node passes here: to a peer, to all (a claim without a target), or to the node's own operations. */
+/** Every call on the node passes here: to a peer, to a Python node, to all (a claim without a target), or to the node's own operations. */
 
 import { getLogger } from '@logtape/logtape';
 import type { Clock } from '../mesh/clock.ts';
@@ -60,7 +60,10 @@ export class CallRouter {
     const peer = routeOf(name, input, this.#options.peerId);
     if (name === 'claim')
       return (await this.#claim(peer, input as CheckedInput<'claim'>, options)) as OperationOutput<Name>;
-    if (peer === undefined) return this.#local(name, input, options);
+    if (peer === undefined) {
+      const answer = this.#local(name, input, options);
+      return python === undefined ? answer : python.nodes.shown(name, input, answer, options.signal);
+    }
     const { signal, onProgress } = options;
     const deadlineMs = options.deadlineMs ?? deadlineOf(name, input, this.#options.limits);
     return this.#options.client.call(peer, name, input, { deadlineMs, signal, onProgress });
@@ -88,7 +91,7 @@ export class CallRouter {
     input: CheckedInput<'claim'>,
     options: CallOptions,
   ): Promise<OperationOutput<'claim'>> {
-    const { operations, peerId, clock } = this.#options;
+    const { operations, peerId, python, clock } = this.#options;
     const { signal, deadlineMs = deadlineOf('claim', input, this.#options.limits) } = options;
     const waitMs = input.wait_s * 1000;
     /** The last word of each peer that was asked. */
@@ -101,8 +104,15 @@ export class CallRouter {
     const source = (queue: Peer): ClaimSource => peerQueue(this.#options.client, queue, input, heard);
     const only = peer !== undefined ? source(peer) : targetOf(input) !== undefined ? own : undefined;
     const giveBack = (task: ClaimedTask | null): void => {
-      if (task !== null) (task.task_id.endsWith(`@${peerId}`) ? own : source(ownerOf(task))).giveBack(task);
+      if (task === null) return;
+      const owner = ownerOf(task);
+      const queue = owner.peerId === peerId ? own : (python?.queueOf(task, input, heard) ?? source(owner));
+      queue.giveBack(task);
     };
+    const others = (): ClaimSource[] => [
+      ...this.#options.watch.meshPeers().map((id) => source({ peerId: id, addresses: [] })),
+      ...(python?.queues(input, heard) ?? []),
+    ];
     const task = await withDeadline(
       { clock, deadlineMs, signal, dropped: giveBack },
       (stop) =>
@@ -113,7 +123,7 @@ export class CallRouter {
               waitMs,
               signal: stop,
               own,
-              peers: () => this.#peersInTurn().map((id) => source({ peerId: id, addresses: [] })),
+              peers: () => this.#inTurn(others()),
               onPeer: (joined) => this.#options.watch.onMeshPeer((id) => joined(source({ peerId: id, addresses: [] }))),
             }),
       () => lateError('claim', deadlineMs),
@@ -121,11 +131,10 @@ export class CallRouter {
     return task !== null || refusals.size === 0 ? { task } : { task, refused: [...refusals.values()] };
   }
 
-  /** Each claim begins with another peer, so that none is drained, and none asked, more than the others. */
-  #peersInTurn(): string[] {
-    const ids = this.#options.watch.meshPeers();
-    const from = ids.length === 0 ? 0 : this.#claims++ % ids.length;
-    return [...ids.slice(from), ...ids.slice(0, from)];
+  /** Each claim begins with another queue, so that none is drained, and none asked, more than the others. */
+  #inTurn(queues: ClaimSource[]): ClaimSource[] {
+    const from = queues.length === 0 ? 0 : this.#claims++ % queues.length;
+    return [...queues.slice(from), ...queues.slice(0, from)];
   }
 }
 

@@ -95,7 +95,7 @@ export class PythonPlace {
   async connect(): Promise<Connection> {
     const open = this.connection;
     if (open !== undefined) return open;
-    this.#connecting ??= this.#dial().finally(() => {
+    this.#connecting ??= this.#tried().finally(() => {
       this.#connecting = undefined;
     });
     return this.#connecting;
@@ -106,15 +106,25 @@ export class PythonPlace {
     if (this.#address === undefined) await this.#announced();
   }
 
-  async #dial(): Promise<Connection> {
+  async #tried(): Promise<Connection> {
     try {
-      const connection = await this.#reach(this.#address ?? (await this.#announced()));
+      const connection = await this.#dial();
       this.#trouble = undefined;
       return connection;
     } catch (thrown) {
       this.#trouble = toMeshError(thrown);
       throw thrown;
     }
+  }
+
+  /** Goes to the newest address: what the announce file said at first may be over before it is reached. */
+  async #dial(): Promise<Connection> {
+    const address = this.#address ?? (await this.#announced());
+    const announced = this.#metAt;
+    const [reached] = await Promise.allSettled([this.#reach(address)]);
+    if (this.#metAt !== announced) return this.#dial();
+    if (reached.status === 'fulfilled') return reached.value;
+    throw reached.reason;
   }
 
   async #reach(address: Multiaddr): Promise<Connection> {
@@ -137,9 +147,10 @@ export class PythonPlace {
     const named = peerIdIn(address);
     if (named !== undefined && named !== peer_id)
       throw new MeshError('invalid_multiaddr', `The announce file ${this.text} names two peers: ${named}, ${peer_id}.`);
+    const full = named === undefined ? address.encapsulate(`/p2p/${peer_id}`) : address;
     this.#met(peer_id);
-    this.#metAt = text;
-    return named === undefined ? address.encapsulate(`/p2p/${peer_id}`) : address;
+    this.#metAt = full.toString();
+    return full;
   }
 
   #met(text: string): void {

@@ -271,6 +271,19 @@ test('a node that starts again has a new identity; its place, its announce file 
   assert.equal(found.addresses, [`${second.address}/p2p/${second.peerId}`]);
 });
 
+test('a new identity is found in the announce file at once, whoever else was looked for a moment ago', async () => {
+  await using folder = await tempFolder();
+  const file = folder.file('python.json');
+  await using first = await startDouble({ token });
+  await using second = await startDouble({ token });
+  await first.announce(file);
+  await using user = await userOf(file, { clock: new FakeClock() });
+  const status = (remote_peer_id: string) => user.node.mesh.call('status', { remote_peer_id });
+  await failureOf(status('12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'));
+  await second.announce(file);
+  assert.is((await status(second.peerId)).peer_id, second.peerId);
+});
+
 test('a Python node that is out of reach is an answer', async () => {
   await using user = await userOf('/ip4/127.0.0.1/tcp/1');
   assert.is((await failureOf(user.node.mesh.call('status', user.at))).code, 'peer_unreachable');

@@ -53,6 +53,19 @@ for (const runtime of ['node', 'deno'] as const)
     const { task: row } = await askFresh(address, 'wait', { task_id, timeout_s: 5 });
     assert.equal([row?.status, row?.result, row?.assigned_worker], ['completed', 'done', 'w']);
 
+    // Without naming the node, too.
+    const { task_id: next } = await askFresh(address, 'submit', { task_type: 'e2e', payload: 2 });
+    const { task: found } = await mesh.call('claim', { supported_task_types: ['e2e'], wait_s: 20 });
+    assert.is(found?.task_id, `${next}@${service.peerId}`);
+    await mesh.call('complete', { task_id: found?.task_id ?? '', fence: found?.fence ?? 0, result: 4 });
+    assert.is((await askFresh(address, 'get', { task_id: next })).task?.result, 4);
+    const { peers } = await mesh.call('peers', {});
+    assert.equal(
+      peers.map((peer) => [peer.peer_id, peer.protocol, peer.connected, peer.addresses]),
+      [[service.peerId, 'python', true, [place]]],
+    );
+    assert.is((await mesh.call('discover', { timeout_s: 5 })).attempts.at(-1)?.method, 'python');
+
     await using host = await rawHost([]);
     assert.ok((await askLine(host, address, lineOf({ op: 'get', task_id, token }))).ok);
     assert.not(service.output().includes(token));
