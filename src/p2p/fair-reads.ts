@@ -4,6 +4,7 @@
  *
  * A slice is so many bytes and so long a time, whichever is used up first, for all connections of a peer together. Bytes tell little
  * of what they cost: in 64 KiB there can be one message or a thousand. So pieces are cut smaller where they turn out to be dear.
+ * A connection that takes little time in all is read at once: whoever asks a few things must not stand in line with bulk for each.
  * What of a piece of the socket is not handed on waits here, and the socket is not read meanwhile. Used by both libp2p hosts.
  */
 
@@ -14,8 +15,9 @@ import type {
   SecureConnectionOptions,
   StreamMessageEvent,
 } from '@libp2p/interface';
-import { systemClock } from '../mesh/clock.ts';
+import { type Clock, systemClock } from '../mesh/clock.ts';
 import { inBulkTurn } from './bulk-turns.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 /** Bytes that are read of one peer in one turn. */
 const sliceBytes = 128 * 1024;
@@ -23,16 +25,19 @@ const sliceBytes = 128 * 1024;
 /** How long it may take to read them, with all that follows at once, in milliseconds. */
 const sliceMs = 1;
 
+/** How long reading a connection may take without a slice counting, in milliseconds: per second, and saved up. */
+const [lightMsPerSecond, lightMs] = [150, 15];
+
 /** What is handed on between two looks at the clock, in bytes. */
 const [leastPiece, firstPiece, mostPiece] = [512, 8 * 1024, 64 * 1024];
 
 export interface FairReadsOptions {
   /** Runs a slice in a turn of its own. */
   inTurn(slice: () => void): void;
-  monotonicMs(): number;
+  clock: Clock;
 }
 
-const ownLoop: FairReadsOptions = { inTurn: inBulkTurn, monotonicMs: systemClock.monotonicMs };
+const ownLoop: FairReadsOptions = { inTurn: inBulkTurn, clock: systemClock };
 
 /** Wraps what makes an encrypter. `options` are for tests. */
 export function fairReads<Components>(
@@ -96,12 +101,14 @@ class SlicedReads {
   /** What was read and not handed on: one piece of the socket, and what comes although it is paused. */
   #waiting: Data[] = [];
   #listener: Listener = () => {};
+  readonly #light: TokenBucket;
   #pieceBytes = firstPiece;
   #scheduled = false;
 
   constructor(connection: MessageStream, options: FairReadsOptions) {
     this.#connection = connection;
     this.#options = options;
+    this.#light = new TokenBucket(lightMsPerSecond, lightMs, options.clock);
     // Before the encrypter's own: what came before the end is to be read before it.
     connection.addEventListener('close', ({ error }) => this.#end(error === undefined));
     this.wire = new Proxy(connection, {
@@ -137,7 +144,7 @@ class SlicedReads {
   }
 
   #handOn(used: Use): void {
-    const isOver = (): boolean => used.bytes >= sliceBytes || used.ms >= sliceMs;
+    const isOver = (): boolean => used.bytes >= sliceBytes || (used.ms >= sliceMs && this.#light.debtMs > 0);
     for (let next = this.#waiting[0]; next !== undefined && !isOver(); next = this.#waiting[0]) {
       const bytes = Math.min(this.#pieceBytes, next.byteLength);
       if (bytes === next.byteLength) this.#waiting.shift();
@@ -148,11 +155,13 @@ class SlicedReads {
   }
 
   #give(data: Data, used: Use): void {
-    const beganMs = this.#options.monotonicMs();
+    const { clock } = this.#options;
+    const beganMs = clock.monotonicMs();
     this.#listener({ data });
-    const tookMs = this.#options.monotonicMs() - beganMs;
+    const tookMs = clock.monotonicMs() - beganMs;
     used.bytes += data.byteLength;
     used.ms += tookMs;
+    this.#light.spend(tookMs);
     if (tookMs > sliceMs / 2) this.#pieceBytes = Math.max(leastPiece, this.#pieceBytes / 2);
     else if (tookMs < sliceMs / 8) this.#pieceBytes = Math.min(mostPiece, this.#pieceBytes * 2);
   }

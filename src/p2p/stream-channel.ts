@@ -7,6 +7,7 @@
  * whole one within `frameDeadlineMs`.
  */
 
+import process from 'node:process';
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
 import type { CancelTimer, Clock } from '../mesh/clock.ts';
 import { MeshError, toMeshError } from '../mesh/errors.ts';
@@ -44,6 +45,8 @@ export class StreamChannel implements Channel {
   readonly #inbox: FrameInbox;
   readonly #outbox: Outbox;
   #events: ChannelEvents | undefined;
+  /** What came in this tick. */
+  readonly #received: StreamMessageEvent['data'][] = [];
   /** What is left of the batch that is being written. */
   #unwritten: Uint8Array | undefined;
   #closed = false;
@@ -81,7 +84,10 @@ export class StreamChannel implements Channel {
 
   open(events: ChannelEvents): void {
     this.#events = events;
-    this.#stream.addEventListener('close', (event: StreamCloseEvent) => this.#end(event.error));
+    this.#stream.addEventListener('close', (event: StreamCloseEvent) => {
+      this.#takeIn();
+      this.#end(event.error);
+    });
     // 'end' and not 'remoteCloseWrite': what came before is to be delivered first.
     this.#stream.addEventListener('end', () => this.#halfClosed());
     this.#stream.addEventListener('message', (event: StreamMessageEvent) => this.#receive(event.data));
@@ -156,9 +162,16 @@ export class StreamChannel implements Channel {
   #receive(data: StreamMessageEvent['data']): void {
     if (this.#closed) return;
     this.#options.budget?.spend(0, data.byteLength);
-    if (data instanceof Uint8Array) this.#inbox.push(data);
-    else for (const piece of data) this.#inbox.push(piece);
+    // At the end of the tick: what is done for a request is not what it cost to read it (`fair-reads.ts`).
+    if (this.#received.push(data) === 1) process.nextTick(() => this.#takeIn());
     this.#rest();
+  }
+
+  #takeIn(): void {
+    for (const data of this.#received.splice(0)) {
+      if (data instanceof Uint8Array) this.#inbox.push(data);
+      else for (const piece of data) this.#inbox.push(piece);
+    }
   }
 
   #setFull(full: boolean): void {
@@ -204,6 +217,7 @@ export class StreamChannel implements Channel {
   }
 
   #halfClosed(): void {
+    this.#takeIn();
     this.#inbox.whenEmpty(() => {
       if (!this.#closed && this.#stream.status === 'open') this.#options.onHalfClosed();
     });

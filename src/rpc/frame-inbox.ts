@@ -3,7 +3,8 @@
  * streams.
  *
  * Large frames are parsed and handed over one per turn of the loop, small ones pass them; small ones too wait for the next turn
- * when those before have used up a slice. Notifications pass nothing: a cancellation comes after the request that it is about.
+ * when those before have used up a slice: a time, and a number, because most of what a request costs comes after it was handed over,
+ * and others would stand behind it in every line. Notifications pass nothing: a cancellation comes after the request that it is about.
  *
  * Back-pressure: large requests beyond `maxServingBytes` wait until earlier ones were answered, and are refused as `busy` when
  * that takes too long. While more than a frame's worth waits, reading pauses. Nothing that waits here depends on the far side:
@@ -18,6 +19,9 @@ import { kindOf, type RpcFailure, type RpcId, type RpcRequest } from './message.
 
 /** How long small messages may be handed over in one turn, in milliseconds. */
 const sliceMs = 1;
+
+/** How many small messages may be handed over in one turn. */
+const sliceMessages = 32;
 
 /** How long a large request waits for earlier ones to be answered, in milliseconds. */
 const patienceMs = 2_000;
@@ -131,17 +135,20 @@ export class FrameInbox {
       this.#large.push({ body, bytes });
       return;
     }
+    if (this.#large.length === 0 && this.#held === undefined) {
+      this.#small.push({ body, bytes });
+      return;
+    }
     const message = parseFrame(body);
-    const follows = kindOf(message) === 'notification' && (this.#large.length > 0 || this.#held !== undefined);
-    (follows ? this.#large : this.#small).push({ message, bytes });
+    (kindOf(message) === 'notification' ? this.#large : this.#small).push({ message, bytes });
   };
 
   #handOver(ownTurn: boolean): void {
     const { clock } = this.#options;
     const untilMs = clock.monotonicMs() + sliceMs;
     let count = 0;
-    while (count < this.#small.length && clock.monotonicMs() < untilMs && !this.#closed)
-      this.#give(this.#small[count++]);
+    const most = Math.min(this.#small.length, sliceMessages);
+    while (count < most && clock.monotonicMs() < untilMs && !this.#closed) this.#give(this.#small[count++], false);
     this.#small.splice(0, count);
     // A large one comes after small ones only when they were quick; when they never are, it has every second turn.
     if (ownTurn && (this.#small.length === 0 || this.#passedOver)) this.#giveLarge();
@@ -160,18 +167,18 @@ export class FrameInbox {
       return;
     }
     for (let next = this.#large.shift(); next !== undefined && !this.#closed; next = this.#large.shift()) {
-      this.#give(next);
+      this.#give(next, 'body' in next);
       if ('body' in next) return;
     }
   }
 
-  #give(next: Waiting | undefined): void {
+  #give(next: Waiting | undefined, large: boolean): void {
     if (next === undefined) return;
     const { bytes } = next;
     this.#waitingBytes -= bytes;
     try {
       const message = 'body' in next ? parseFrame(next.body) : next.message;
-      if (!('body' in next) || kindOf(message) !== 'request') this.#options.deliver(message);
+      if (!large || kindOf(message) !== 'request') this.#options.deliver(message);
       else if (this.#hasRoom(bytes)) this.#serve(message as RpcRequest, bytes);
       else this.#hold(message as RpcRequest, bytes);
     } catch (thrown) {

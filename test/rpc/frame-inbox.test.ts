@@ -108,6 +108,14 @@ inbox('small ones that take long leave the rest, in order, to the turns that fol
   ]);
 });
 
+inbox('of many small ones no more than a few are handed over in one turn, however quick they are', () => {
+  const scene = new Scene();
+  scene.arrive(...Array.from({ length: 100 }, (_, id) => small(id)));
+  const turns = [scene.take().length];
+  while (scene.turn()) turns.push(scene.take().length);
+  assert.equal(turns, [32, 32, 32, 4]);
+});
+
 inbox('small ones without end do not keep a large one waiting for ever', () => {
   const scene = new Scene(undefined, ({ clock }) => clock.advance(3));
   scene.arrive(large(100), ...Array.from({ length: 20 }, (_, index) => small(index)));
