@@ -23,7 +23,7 @@ export const claim = operation({
   title: 'Claim a task',
   summary: 'Take the next task of the given types, with a lease on it.',
   description:
-    'Hands you the next task of the types you can do, from this node’s queue or from any connected peer’s, with a lease: renew it with ' +
+    'Hands you the next task of the types you can do, from this node’s queue, any connected peer’s or any configured Python node’s, with a lease: renew it with ' +
     'p2p_taskqueue_heartbeat before lease_s is over, and end with p2p_taskqueue_complete_task, _fail_task or _release_task, each with the fence from this answer. ' +
     'task is null when there was nothing to do within wait_s; refused says then which types which peers do not let you claim.',
   input: z.strictObject({
