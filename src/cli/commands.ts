@@ -6,6 +6,7 @@ import { grantCommand } from './grant.ts';
 import { init } from './init.ts';
 import { invite } from './invite.ts';
 import { joinCommand } from './join.ts';
+import { mcpRequest } from './mcp-request.ts';
 import { callOperation, type OperationCommand, operationCommand } from './operation-command.ts';
 import { p2p } from './p2p.ts';
 import { proxy } from './proxy.ts';
@@ -53,7 +54,8 @@ const made: Readonly<Record<OperationName, Made>> = {
     group: 'Nodes',
     positionals: [needed('method', 'METHOD'), optional('params', 'PARAMS')],
     description:
-      'METHOD is tools/list, tools/call or server/discover. PARAMS is a JSON object, @path for a file with one, or - for standard input.',
+      'METHOD is tools/list, tools/call or server/discover. PARAMS is a JSON object, @path for a file with one, or - for standard input. tools/call needs the name of the tool in it. A tool that failed, or is refused, is a failure here as it is of "taskmesh call".',
+    run: mcpRequest,
     examples: [
       'mcp-request tools/list --peer 12D3KooW…',
       `mcp-request tools/call '{"name": "word_count", "arguments": {"text": "to be"}}' --peer 12D3KooW…`,

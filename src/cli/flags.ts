@@ -27,8 +27,15 @@ export interface ParsedArguments {
   readonly positionals: readonly string[];
 }
 
-/** Throws `UsageError` for an unknown flag (with the nearest one) and for a flag without its value. */
-export function parseFlags(argv: readonly string[], known: Flags): ParsedArguments {
+/**
+ * Throws `UsageError` for an unknown flag (with the nearest one, or with what `placed` says of one that is an argument without a
+ * flag) and for a flag without its value.
+ */
+export function parseFlags(
+  argv: readonly string[],
+  known: Flags,
+  placed: (name: string) => string | undefined = () => undefined,
+): ParsedArguments {
   const options = Object.fromEntries(
     Object.entries(known).map(([name, { kind, short }]) => [
       name,
@@ -40,7 +47,7 @@ export function parseFlags(argv: readonly string[], known: Flags): ParsedArgumen
   const positionals: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value);
-    if (token.kind === 'option') read(token, known, flags);
+    if (token.kind === 'option') read(token, known, flags, placed);
   }
   return { flags, positionals };
 }
@@ -56,6 +63,7 @@ function read(
   { name, rawName, value, inlineValue }: OptionToken,
   known: Flags,
   flags: Record<string, FlagValue>,
+  placed: (name: string) => string | undefined,
 ): void {
   const off = name.startsWith('no-') ? name.slice(3) : undefined;
   if (!Object.hasOwn(known, name) && off !== undefined && known[off]?.kind === 'switch') {
@@ -64,6 +72,8 @@ function read(
   }
   const flag = Object.hasOwn(known, name) ? known[name] : undefined;
   if (flag === undefined) {
+    const without = placed(name);
+    if (without !== undefined) throw new UsageError(without);
     const near = didYouMean(name, Object.keys(known), '--');
     throw new UsageError(`There is no flag ${rawName} here.${near} --help lists those that there are.`);
   }

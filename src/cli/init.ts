@@ -42,7 +42,7 @@ function nextSteps(path: string): string {
     '  2. Make a ticket for another machine. It carries the key:',
     '       taskmesh invite',
     '  3. There:',
-    '       taskmesh join TICKET',
+    '       taskmesh join          (and paste the ticket)',
     '       taskmesh serve --p2p-listen /ip4/0.0.0.0/tcp/4001',
     '',
     'Without tickets: copy the file to <data>/mesh.key of each machine, over a way that only you can read, and either list the',

@@ -29,7 +29,7 @@ export const invite: Command = {
   group: 'Trust',
   summary: 'Make a ticket with which another machine joins this one’s mesh.',
   description:
-    'Prints a ticket, and on a terminal its QR code. It carries the mesh’s key and the addresses of this node; whoever has it can join until it expires, so send it over a way that only you can read. On the other machine: taskmesh join TICKET. What its bearer may do is said here and kept here.',
+    'Prints a ticket, and on a terminal with room for it its QR code. It carries the mesh’s key and the addresses of this node; whoever has it can join until it expires, so send it over a way that only you can read. On the other machine run "taskmesh join" and paste the ticket there; as an argument it would stand in the list of processes and in the shell’s history. What its bearer may do is said here and kept here.',
   positionals: [],
   flags: {
     expires: {
@@ -47,7 +47,11 @@ export const invite: Command = {
       summary: 'Where this node is reached, when it cannot know: behind a router, by a name.',
     },
     local: { kind: 'switch', summary: 'For another node on this same machine: loopback addresses will do.' },
-    qr: { kind: 'switch', summary: 'Show the QR code, or --no-qr not.', defaultText: 'on a terminal' },
+    qr: {
+      kind: 'switch',
+      summary: 'Show the QR code, or --no-qr not.',
+      defaultText: 'on a terminal that it fits into',
+    },
     ...grantFlags,
   },
   needs: 'none',
@@ -94,8 +98,9 @@ async function makeTicket(call: CommandCall): Promise<Outcome> {
   const restart = peerId !== undefined && (made || (await isNewer(meshKeyPath(settings), settings.announceFile)));
   const text = [
     `${whom} that can read this ticket within ${duration(lifeS)} may join, and then: ${grantWords(grant)}.`,
+    'On the other machine run "taskmesh join", and paste the ticket there:',
+    `  ${word}`,
     ...(await code(call, word)),
-    `  taskmesh join ${word}`,
   ].join('\n\n');
   const said = { ticket: word, id: ticket.id, inviter: ticket.inviter, addresses: ticket.addresses };
   return {
@@ -153,13 +158,20 @@ function readLife(text: unknown): number {
   throw new UsageError(`--expires ${text} is no time from 1s to 365d. Write 90s, 30m, 1h or 7d.`);
 }
 
-/** The QR code, where there is a terminal that is wide enough for it. */
+/** Lines below the QR code: hints, and the shell's prompt. */
+const linesBelow = 4;
+
+/** The QR code, where there is a terminal that it fits into: half of one is of no use to a camera. */
 async function code({ context: { stdout }, flags }: CommandCall, word: string): Promise<string[]> {
   if (flags.qr === false || (stdout.isTTY !== true && flags.qr !== true)) return [];
   const { renderUnicodeCompact } = await import('uqr');
   const drawn = renderUnicodeCompact(word, { border: 2 });
-  const wide = drawn.indexOf('\n');
-  return flags.qr === true || (stdout.columns ?? 80) >= wide ? [drawn] : [];
+  const [wide, high] = [drawn.indexOf('\n'), drawn.split('\n').length + linesBelow];
+  const { columns = 80, rows = 24 } = stdout;
+  if (flags.qr === true || (columns >= wide && rows >= high)) return [drawn];
+  return [
+    `The QR code is left out: it needs a terminal of ${wide} columns and ${high} rows, and this one has ${columns} and ${rows}. Enlarge it and make another ticket, or draw it all the same with --qr.`,
+  ];
 }
 
 /** A node that began before the key was made does not have it. */

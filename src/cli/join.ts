@@ -3,16 +3,16 @@
 import { watch } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
-import { text as readAll } from 'node:stream/consumers';
 import { MeshError } from '../mesh/errors.ts';
 import { defaultGrant } from '../mesh/grant.ts';
 import type { JoinEntry } from '../trust/entries.ts';
 import { ownPeerId } from '../trust/identity.ts';
-import { readTicket, type Ticket } from '../trust/ticket.ts';
+import type { Ticket } from '../trust/ticket.ts';
 import { TrustFolder } from '../trust/trust-folder.ts';
 import type { Command, CommandCall, Outcome } from './command.ts';
 import { grantFlags, readGrant } from './grant-flags.ts';
 import { meshKeyPath, meshSecret, putMeshSecret } from './mesh-key-file.ts';
+import { ticketOf } from './ticket-argument.ts';
 
 /** What makes a node that others can reach. */
 const serve = 'taskmesh serve --p2p-listen /ip4/0.0.0.0/tcp/4001';
@@ -25,13 +25,14 @@ export const joinCommand: Command = {
   group: 'Trust',
   summary: 'Become part of the mesh that a ticket is for.',
   description:
-    'Takes the mesh’s key from the ticket, lists the inviter (and whom it will invite) at this node, and shows the ticket to it: by the running node, or, when none runs, by one that this command starts for a moment. TICKET may be - to read it from standard input. The flags say what the inviter may do here.',
+    'Takes the mesh’s key from the ticket, lists the inviter (and whom it will invite) at this node, and shows the ticket to it: by the running node, or, when none runs, by one that this command starts for a moment. Give the ticket by standard input: as an argument, other users of this machine could read it in the list of processes, and the shell keeps it in its history. The flags say what the inviter may do here.',
   positionals: [
     {
       name: 'ticket',
       label: 'TICKET',
-      required: true,
-      summary: 'What "taskmesh invite" printed on the other machine.',
+      required: false,
+      summary:
+        'What "taskmesh invite" printed on the other machine. - or nothing: it is read from standard input, where it can be pasted.',
     },
   ],
   flags: {
@@ -39,13 +40,13 @@ export const joinCommand: Command = {
     ...grantFlags,
   },
   needs: 'none',
-  examples: ['join taskmesh1-…', 'join - < ticket.txt', 'join taskmesh1-… --may submit,work,see'],
+  examples: ['join', 'join - < ticket.txt', 'join - --may submit,work,see'],
   run: join,
 };
 
 async function join(call: CommandCall): Promise<Outcome> {
   const { settings, clock } = call;
-  const ticket = readTicket(await ticketText(call));
+  const ticket = await ticketOf(call);
   const grant = readGrant(call, { ...defaultGrant, introduce: true });
   if (ticket.expiresAt * 1000 <= clock.nowMs()) {
     throw new MeshError(
@@ -67,11 +68,6 @@ async function join(call: CommandCall): Promise<Outcome> {
   else await trust.peers.put(before);
   if (fresh && call.flags.force !== true) await rm(meshKeyPath(settings), { force: true });
   throw new MeshError('unauthorized', `${refused} Nothing of the ticket was kept.`);
-}
-
-async function ticketText({ arguments: given, context }: CommandCall): Promise<string> {
-  const [written = ''] = given.ticket ?? [];
-  return written === '-' ? await readAll(context.stdin as AsyncIterable<Uint8Array>) : written;
 }
 
 /** True when this machine has a key now that it had not. */

@@ -39,7 +39,7 @@ export async function runCli(context: CliContext): Promise<number> {
   let json = argv.includes('--json');
   try {
     const { command, rest } = commandOf(argv);
-    const parsed = parseFlags(rest, knownFlags(command));
+    const parsed = parseFlags(rest, knownFlags(command), (name) => withoutFlag(command, name));
     if (parsed.flags.help === true) return say(stdout, commandHelp(command));
     const settings = settingsOf(context, command, parsed);
     json = settings.json;
@@ -119,6 +119,13 @@ function commandOf(argv: readonly string[]): { command: Command; rest: readonly 
 /** The commands of two words that begin with this one. */
 function familyOf(word: string): Command[] {
   return commands.filter(({ name }) => name.startsWith(`${word} `));
+}
+
+/** What somebody is told who writes a flag for an argument that has none, such as `claim --type`. */
+function withoutFlag(command: Command, name: string): string | undefined {
+  const labels = command.positionals.flatMap(({ label }) => label.split('|'));
+  const meant = labels.find((label) => [label, `${label}S`].includes(name.toUpperCase()));
+  return meant && `${command.name} takes ${meant} without a flag: ${usageLine(command)}`;
 }
 
 /** Every setting is a flag of every command, so that a wrapper may pass them all. */

@@ -36,9 +36,9 @@ const shows: Shows = {
       ['tools', printable(output.capabilities.tools.join(', '))],
       ['detail', valueText(output.detail)],
     ]),
-  claim: ({ task }, { style, nowS }) =>
+  claim: ({ task, refused = [] }, { style, nowS }) =>
     task === null
-      ? 'There is nothing to do.'
+      ? ['There is nothing to do.', ...refused.map(({ message }) => printable(message))].join('\n')
       : `${taskBlock(task, style, nowS)}\n${block([
           ['payload', valueText(task.payload)],
           ['fence', `${task.fence}`],

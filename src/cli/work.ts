@@ -87,6 +87,8 @@ function eventText(event: WorkEvent): string {
   if (event.type === 'claim_failed') {
     return `waiting ${duration(event.retryInMs / 1000)}: ${printable(event.error.message)} (${event.error.code})`;
   }
+  if (event.type === 'claim_refused')
+    return event.refusals.map(({ message }) => `refused: ${printable(message)}`).join('\n');
   if (event.type === 'stopping') return stoppingText(event);
   const { task_id, task_type } = event.task;
   if (event.type === 'claimed') return `started ${printable(task_type)} ${task_id}`;

@@ -17,6 +17,7 @@
 import { type CancelTimer, type Clock, systemClock } from '../mesh/clock.ts';
 import { MeshError, toMeshError } from '../mesh/errors.ts';
 import type { Mesh } from '../mesh/mesh.ts';
+import type { ClaimRefusal } from '../mesh/operations/queue-work.ts';
 import type { ClaimedTask } from '../mesh/task.ts';
 import { type AttemptEnd, attempt } from './attempt.ts';
 import { backoffMs, pause } from './backoff.ts';
@@ -52,6 +53,8 @@ export type WorkEvent =
   | { type: 'claimed'; task: ClaimedTask }
   | ({ type: 'ended'; task: ClaimedTask; durationMs: number } & AttemptEnd)
   | { type: 'claim_failed'; error: MeshError; retryInMs: number }
+  /** Peers do not let this node claim some of the types; told when it changes. */
+  | { type: 'claim_refused'; refusals: readonly ClaimRefusal[] }
   /** Told once; `running` tasks may end within the grace. */
   | { type: 'stopping'; running: number; graceMs: number };
 
@@ -83,6 +86,7 @@ export function work(mesh: Mesh, options: WorkOptions): Worker {
   /** Wakes the loop when a task ends or the worker stops. */
   let onRoom: () => void = () => {};
   let cancelGrace: CancelTimer = () => {};
+  let refusalsTold = '';
 
   const start = (task: ClaimedTask): void => {
     const startMs = clock.monotonicMs();
@@ -107,11 +111,18 @@ export function work(mesh: Mesh, options: WorkOptions): Worker {
     });
   };
 
+  const hearRefusals = (refusals: readonly ClaimRefusal[]): void => {
+    const said = JSON.stringify(refusals);
+    if (refusals.length > 0 && said !== refusalsTold) onEvent?.({ type: 'claim_refused', refusals });
+    refusalsTold = said;
+  };
+
   /** Claims once. Answers how long to wait before the next claim. Throws errors that are not retryable. */
   const claimOnce = async (failures: number): Promise<number> => {
     const startMs = clock.monotonicMs();
     try {
-      const { task } = await mesh.call('claim', claimInput, { signal: stopping.signal });
+      const { task, refused = [] } = await mesh.call('claim', claimInput, { signal: stopping.signal });
+      if (task === null) hearRefusals(refused);
       if (task !== null && stopping.signal.aborted) await giveBack(task);
       else if (task !== null) start(task);
       // A node that says "nothing" without having waited is about to stop.

@@ -181,4 +181,37 @@ outcomes('Ctrl-C gives the call up and ends with 130', async () => {
   assert.is((await said).exitCode, 130);
 });
 
+outcomes('a tool that failed over mcp-request is a failure, as it is of call', async () => {
+  const { ask, fake } = shell();
+  const failure = { ok: false, error: 'unauthorized', message: 'Not this one.', retryable: false, details: { a: 1 } };
+  const request = ['mcp-request', 'tools/call', '{"name": "t"}', '--peer', peerId];
+  fake.on('mcp_request', async () => ({ peer_id: peerId, result: { isError: true, structuredContent: failure } }));
+  const refused = await ask(...request, '--json');
+  assert.equal([refused.exitCode, JSON.parse(refused.stdout)], [1, failure]);
+  const result = { isError: true, content: [{ type: 'text', text: 'It broke.' }] };
+  fake.on('mcp_request', async () => ({ peer_id: peerId, result }));
+  const foreign = await ask(...request, '--json');
+  const { ok, error, message, details } = JSON.parse(foreign.stdout);
+  assert.equal([foreign.exitCode, ok, error, message, details], [1, false, 'tool_error', 'It broke.', { result }]);
+  const people = await ask(...request);
+  assert.equal([people.exitCode, people.stdout], [1, '']);
+  assert.match(people.stderr, 'It broke. (tool_error)');
+  fake.on('mcp_request', async () => ({ peer_id: peerId, result: { content: [] } }));
+  assert.is((await ask(...request)).exitCode, 0);
+});
+
+outcomes('a claim that got nothing says who refused which types; a flag for an argument is told of', async () => {
+  const { ask, fake } = shell();
+  const refused = [{ peer_id: peerId, task_types: ['a'], message: 'Node X does not let this peer claim "a".' }];
+  fake.on('claim', async () => ({ task: null, refused }));
+  const people = await ask('claim', 'b', 'a');
+  assert.equal([people.exitCode, people.stdout], [1, `There is nothing to do.\n${refused[0]?.message}\n`]);
+  assert.equal(JSON.parse((await ask('claim', 'b', 'a', '--json')).stdout), { ok: true, task: null, refused });
+  for (const flag of ['--type', '--types']) {
+    const said = await ask('claim', flag, 'a');
+    assert.is(said.exitCode, 2);
+    assert.match(said.stderr, 'claim takes TYPE without a flag: taskmesh claim [TYPE…]');
+  }
+});
+
 outcomes.run();

@@ -27,7 +27,7 @@ export interface Shell {
   /** As if the user had pressed Ctrl-C. */
   interrupt(): void;
   /** Where output goes; a test may make it a terminal. */
-  readonly terminal: { isTTY: boolean; columns: number };
+  readonly terminal: { isTTY: boolean; columns: number; rows: number };
   readonly context: { -readonly [Name in keyof CliContext]?: CliContext[Name] };
 }
 
@@ -39,7 +39,7 @@ export function shell(): Shell {
     started: [],
     proxied: [],
     joined: 0,
-    terminal: { isTTY: false, columns: 80 },
+    terminal: { isTTY: false, columns: 80, rows: 24 },
     context: {},
     interrupt: () => {
       for (const stop of stops) stop();

@@ -68,14 +68,20 @@ trust('invite refuses when nobody else could reach the node, and says what to se
   assert.equal(named.addresses, ['/dns4/home.example/tcp/4001']);
 });
 
-trust('invite draws a QR code on a terminal, and nowhere else', async () => {
+trust('invite draws a QR code on a terminal that it fits into, and nowhere else', async () => {
   await using folder = await tempFolder();
   const { run, terminal } = shell();
   const argv = ['invite', ...listening, '--data', folder.path];
   assert.not.match((await run(...argv)).stdout, '█');
-  Object.assign(terminal, { isTTY: true, columns: 100 });
+  Object.assign(terminal, { isTTY: true, columns: 100, rows: 50 });
   assert.match((await run(...argv)).stdout, '█');
   assert.not.match((await run(...argv, '--no-qr')).stdout, '█');
+  Object.assign(terminal, { columns: 80, rows: 24 });
+  const small = (await run(...argv)).stdout;
+  assert.not.match(small, '█');
+  assert.match(small, /left out: it needs a terminal of \d+ columns and \d+ rows, and this one has 80 and 24/);
+  assert.match(small, 'taskmesh1-');
+  assert.match((await run(...argv, '--qr')).stdout, '█');
 });
 
 /** Two machines: the ticket of one, and a shell for the other whose node does with the ticket what it is told. */
@@ -111,6 +117,32 @@ trust('join takes the key, lists the inviter as one who may introduce, and shows
   assert.equal(entry?.addresses, [`/ip4/192.0.2.7/tcp/4001/p2p/${inviter}`]);
   assert.equal([joiner.started[0]?.p2pListen, joiner.started[0]?.mdns], [[], false]);
   assert.equal(await readdir(`${folder.path}/b`), ['mesh.key', 'node.key', 'trust']);
+});
+
+trust('join reads the ticket from standard input, where it stands in no list of processes', async () => {
+  await using folder = await tempFolder();
+  const { joiner, ticket, data } = await invited(folder.path, 'yes');
+  const given = async (input: string[], isTTY: boolean, ...argv: string[]) => {
+    const left: string[] = [...input];
+    const stdin = (async function* () {
+      for (let line = left.shift(); line !== undefined; line = left.shift()) yield line;
+    })();
+    joiner.context.stdin = Object.assign(stdin, { isTTY });
+    return { ...(await joiner.run('join', ...argv, '--data', data)), left };
+  };
+  for (const argv of [['-'], []]) {
+    const nothing = await given([], true, ...argv);
+    assert.is(nothing.exitCode, 2);
+    assert.match(nothing.stderr, 'No ticket came on standard input');
+  }
+  assert.match((await given([], false, '-')).stderr, 'No ticket came on standard input');
+  assert.match((await given([`${ticket}\n`], false)).stderr, 'join needs TICKET');
+  assert.match((await given([`${ticket.slice(0, -4)}\n`, '\n', 'more'], true)).stderr, 'not a whole ticket');
+  // Whoever types presses Enter and no more.
+  const typed = await given([`${ticket.slice(0, 80)}\n`, `${ticket.slice(80)}\n`, 'more'], true);
+  assert.equal([typed.exitCode, typed.left], [0, ['more']]);
+  assert.match(typed.stderr, 'Paste the ticket and press Enter');
+  assert.is((await given([`${ticket}\n`], false, '-')).exitCode, 0);
 });
 
 trust('join leaves it to the node that runs, and says when that has to be restarted', async () => {
@@ -170,6 +202,31 @@ trust('grant lists, changes one field at a time, and lets in again; revoke shuts
   assert.is(await tickets.get(String(id)), undefined);
 });
 
+trust('grant --add takes nothing away; a flag that names a list replaces it, and says so', async () => {
+  await using folder = await tempFolder();
+  const { run } = shell();
+  const data = ['--data', folder.path];
+  const granted = async () => (await new TrustFolder(folder.path).peers.get(peer))?.grant;
+  const first = await run('grant', peer, '--may', 'submit:a, submit:b,see:own', ...data);
+  assert.match(first.stdout, 'was not listed before');
+  assert.equal(await granted(), { ...noGrant, submit: ['a', 'b'], see: 'own' });
+  const added = await run('grant', peer, '--add', 'submit:c,tools:t', '--add', 'see:own,work,cache_read:k/', ...data);
+  const more = { submit: ['a', 'b', 'c'], tools: ['t'], work: ['*'], cache_read: ['k/'] };
+  assert.equal(await granted(), { ...noGrant, see: 'own', ...more });
+  assert.match(added.stdout, 'submit tasks of the types a, b, c');
+  assert.match(added.stdout, 'Before, it might submit tasks of the types a, b, see its own tasks.');
+  assert.is(added.stderr, '');
+  await run('grant', peer, '--add', 'see:all', ...data);
+  await run('grant', peer, '--add', 'see:own,submit:a', ...data);
+  assert.equal(await granted(), { ...noGrant, see: 'all', ...more });
+  const replaced = await run('grant', peer, '--submit', 'c', ...data);
+  assert.equal((await granted())?.submit, ['c']);
+  assert.match(replaced.stderr, `To add instead: taskmesh grant ${peer} --add`);
+  const said = await json(run, 'grant', peer, '--add', 'submit', ...data);
+  assert.equal((said.before as { submit: string[] }).submit, ['c']);
+  assert.equal((said.peer as { grant: { submit: string[] } }).grant.submit, ['*']);
+});
+
 trust('what is said wrongly is refused with what is allowed', async () => {
   await using folder = await tempFolder();
   const { run } = shell();
@@ -178,6 +235,10 @@ trust('what is said wrongly is refused with what is allowed', async () => {
     [['grant', peer, '--see', 'some'], '"none"|"own"|"all"'],
     [['grant', peer, '--rate', '-1'], 'requests_per_second'],
     [['grant', peer, '--may', 'fly'], 'does not know "fly"'],
+    [['grant', peer, '--add', 'fly'], '--add does not know "fly"'],
+    [['grant', peer, '--may', 'submit:a submit:b see:own'], 'as in --may submit:a,submit:b,see:own, or repeat --may'],
+    [['grant', peer, '--submit', 'a b'], 'Separate by commas, as in --submit a,b'],
+    [['grant', peer, '--add', 'see:some'], '"none"|"own"|"all"'],
     [['invite', '--expires', 'soon'], '90s, 30m, 1h or 7d'],
     [['invite', '--address', 'home'], '/dns4/home.example/tcp/4001'],
     [['revoke', '0123456789abcdef'], 'no ticket'],

@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { TaskFailure } from '../../src/work/task-runner.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { bench, settled } from './bench.ts';
 import { MemoryMesh } from './memory-mesh.ts';
 
@@ -155,6 +156,32 @@ trouble('an error that another try cannot mend ends the worker with it', async (
 trouble('options that cannot be are refused', () => {
   assert.throws(() => bench(() => 1, { types: [] }), /at least one type/);
   assert.throws(() => bench(() => 1, { concurrency: 0 }), /concurrency/);
+});
+
+doing('types that peers refuse are told once, until it changes', async () => {
+  const queue = new MemoryMesh();
+  const refusal = { peer_id: 'p', task_types: ['a'], message: 'not a' };
+  const answers = [[refusal], [refusal], [], [refusal]];
+  const claimed = Promise.withResolvers<void>();
+  const call = async (name: string, _input: unknown, { signal }: { signal?: AbortSignal } = {}) => {
+    assert.is(name, 'claim');
+    const refused = answers.shift();
+    if (refused !== undefined) {
+      clock.advance(60_000);
+      return { task: null, refused };
+    }
+    claimed.resolve();
+    return await new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+  };
+  Object.assign(queue, { mesh: { ...queue.mesh, call } });
+  const clock = new FakeClock();
+  const { worker, events } = bench(() => null, { clock }, queue);
+  await claimed.promise;
+  assert.equal(
+    events.map((event) => event.type === 'claim_refused' && event.refusals),
+    [[refusal], [refusal]],
+  );
+  await worker.stop();
 });
 
 doing.run();
