@@ -2,7 +2,7 @@
  * Tools that a node offers to its peers: `taskmesh serve --tools ./examples/tools.ts`, then from any other machine
  * `taskmesh call word_count '{"text": "to be or not to be"}' --peer <peer id>`, or from any MCP client by `taskmesh proxy <peer id>`.
  *
- * A peer may call the tools that its grant names: `taskmesh grant <its peer id> --tool word_count`.
+ * A peer may call the tools that its grant names: `taskmesh grant <its peer id> --add tools:word_count`.
  */
 
 interface Tool {

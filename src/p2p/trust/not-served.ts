@@ -9,7 +9,7 @@ export function notServed(cause: 'revoked' | 'unlisted', ownPeerId: string, peer
     cause === 'revoked'
       ? `Node ${ownPeerId} has shut this node (${peerId}) out. ${onThatMachine} to let it in again.`
       : `Node ${ownPeerId} serves listed peers only, and this node (${peerId}) is not on its list. ${onThatMachine}; ` +
-          'or run "taskmesh invite" there, and "taskmesh join TICKET" here.',
+          'or run "taskmesh invite" there, and "taskmesh join" here.',
     { details: { cause, peer_id: ownPeerId } },
   );
 }
