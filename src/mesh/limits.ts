@@ -86,6 +86,14 @@ export interface Limits {
   readonly maxPeerServingBytes: number;
   /** Streams of the carriage that one peer may hold open. */
   readonly maxStreamsPerPeer: number;
+  /** Streams that one peer may end by breaking the framing before it is shut out; forgotten when it has broken none for so long. */
+  readonly maxFaults: number;
+  readonly faultsKeptMs: number;
+  /** How long a peer that breaks the rules again and again is shut out, in milliseconds; each time twice as long, up to the second. */
+  readonly shutOutMs: number;
+  readonly maxShutOutMs: number;
+  /** A connection that a peer has made and on which it asks nothing is closed after this, in milliseconds. */
+  readonly connectionIdleMs: number;
   /** Peers that a node which serves as a relay gives a place to, so that others reach them by way of it. */
   readonly maxRelayReservations: number;
 
@@ -171,6 +179,11 @@ export const defaultLimits: Limits = {
   streamIdleMs: 600_000,
   maxPeerServingBytes: 16 * MiB,
   maxStreamsPerPeer: 4,
+  maxFaults: 16,
+  faultsKeptMs: 600_000,
+  shutOutMs: 1_000,
+  maxShutOutMs: 300_000,
+  connectionIdleMs: 900_000,
   maxRelayReservations: 64,
   maxPythonFrameBytes: 1 * MiB,
   maxPythonReplyBytes: 16 * MiB,

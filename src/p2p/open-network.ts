@@ -24,6 +24,7 @@ import { parseDialAddress } from './reach/addresses.ts';
 import { Dialer } from './reach/dialer.ts';
 import { DirectUpgrade } from './reach/direct-upgrade.ts';
 import { confirmListenAddresses } from './reach/host-addresses.ts';
+import { IdleConnections } from './reach/idle-connections.ts';
 import { connectTo, Network } from './reach/network.ts';
 import { PeerWatch } from './reach/peer-watch.ts';
 import { Reachability } from './reach/reachability.ts';
@@ -52,6 +53,8 @@ export interface OpenNetworkOptions {
   greeted(connection: Connection): Promise<void>;
   /** Why this node does not go to the peer by itself; undefined: it does. */
   shutOut(peerId: string): MeshError | undefined;
+  /** Grows with what the peer sends over the carriage. */
+  activityOf(peerId: string): number;
   /** The last connection to a peer has gone. */
   onLost(peerId: string): void;
   /** No new requests on these streams; resolves when what was in flight on them has ended. */
@@ -136,6 +139,9 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     remembered: () => memory.peerIds.map((peerId) => ({ peerId, addresses: memory.addressesOf(peerId) })),
     attempt: (place, deadlineMs, signal) => attempt(place, { ...tryPlace(deadlineMs), signal }),
   });
+  const isMeshPeer = (id: string): boolean => meshPeers().includes(id);
+  const { activityOf } = options;
+  opened.use(new IdleConnections({ host, clock, idleMs: limits.connectionIdleMs, isMeshPeer, activityOf }));
   opened.use(new DirectUpgrade({ host, clock, random, dialer, retire: options.retire }));
   const reservations = opened.use(new RelayReservations({ host, clock, random, relays }));
   const { maxRelayReservations } = limits;

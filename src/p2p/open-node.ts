@@ -115,6 +115,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     serves: (id) => trust.serves(id),
     greeted: (connection) => trust.greeted(connection),
     shutOut: (id) => trust.shutOut(id),
+    activityOf: (id) => trust.permits.useOf(id).frames,
     onLost: (id) => handlers.forget(id),
     retire: (id, streams) => links.retire(id, streams),
   });
@@ -146,6 +147,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     openStream: (id, addresses, signal) => net.dialer.openCarriage(id, addresses, signal),
     handlerFor: (id) => handlers.handlerFor(id),
     budgetFor: (id) => trust.permits.of(id).budget,
+    onBroken: (id) => trust.onBroken(id),
   });
   const python: OpenPython | undefined = await pythonFor(options, { operations, peerId, privateKey, clock, limits });
   if (python !== undefined) opened.use(python);

@@ -24,6 +24,9 @@ import type { ReadBudget } from './trust/read-budget.ts';
 /** How long a closed stream may take to hand over what was written before it is cut, in milliseconds. */
 const lingerMs = 1_000;
 
+/** The same for one that the peer has broken: long enough to be told why. */
+const brokenLingerMs = 100;
+
 /** Bytes that are encrypted and written in one turn of the event loop. */
 const sliceBytes = 128 * 1024;
 
@@ -32,6 +35,8 @@ export interface StreamChannelOptions {
   limits: Pick<Limits, 'maxFrameBytes' | 'frameDeadlineMs' | 'maxBufferedBytes' | 'maxPeerServingBytes'>;
   /** What may be read of the peer; over it, reading rests. Default: everything. */
   budget?: ReadBudget | undefined;
+  /** What came cannot be read as frames. */
+  onBroken?: (() => void) | undefined;
   /** The far side will send nothing more; it may still wait for answers. */
   onHalfClosed(): void;
   /** Runs something in a later turn of the event loop; for tests. */
@@ -50,6 +55,7 @@ export class StreamChannel implements Channel {
   /** What is left of the batch that is being written. */
   #unwritten: Uint8Array | undefined;
   #closed = false;
+  #broken = false;
   /** The inbox has as much as it takes. */
   #full = false;
   /** Ends the rest that reading takes because the peer has sent more than its rate. */
@@ -115,9 +121,11 @@ export class StreamChannel implements Channel {
     if (this.#closed) return;
     const rest = this.#outbox.takeAll();
     this.#end();
+    // What still comes is for nobody; the peer's window is not opened again.
+    if (this.#stream.readStatus === 'readable') this.#stream.pause();
     if (this.#unwritten !== undefined) this.#send(this.#unwritten);
     if (rest.length > 0) this.#send(encodeFrames(rest));
-    const cancelLinger = this.#options.clock.setTimer(lingerMs, () =>
+    const cancelLinger = this.#options.clock.setTimer(this.#broken ? brokenLingerMs : lingerMs, () =>
       this.#stream.abort(new Error('not closed in time')),
     );
     this.#stream.addEventListener('close', cancelLinger);
@@ -204,6 +212,7 @@ export class StreamChannel implements Channel {
     if (kindOf(message) === undefined)
       throw new BrokenFrameError('invalid_message', 'A frame came that holds no JSON-RPC message.');
     this.#events?.message(message);
+    this.#rest();
   }
 
   /** Says what was wrong with what came, then closes. */
@@ -212,8 +221,10 @@ export class StreamChannel implements Channel {
     if (thrown instanceof BrokenFrameError) this.post(brokenFrameMessage(thrown.word, thrown));
     const events = this.#events;
     this.#events = undefined;
+    this.#broken = true;
     this.close();
     events?.closed(toMeshError(thrown));
+    this.#options.onBroken?.();
   }
 
   #halfClosed(): void {

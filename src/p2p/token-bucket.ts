@@ -31,6 +31,12 @@ export class TokenBucket {
     this.#tokens -= count;
   }
 
+  /** Whether nothing was taken for so long that all is saved up again. */
+  get isFull(): boolean {
+    this.#refill();
+    return this.#tokens >= this.#capacity;
+  }
+
   /** How long until nothing is owed any more, in milliseconds. */
   get debtMs(): number {
     if (this.#tokens >= 0) return 0;

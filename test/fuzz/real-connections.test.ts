@@ -49,7 +49,7 @@ for (const [kind, frames] of [
   ['mutated messages', mutatedFrames(carriageMessages())],
 ] as const) {
   test(`${kind} over libp2p: the node serves on, and no stream is left`, async () => {
-    await using node = await startNode({ limits: { frameDeadlineMs } });
+    await using node = await startNode({ limits: { frameDeadlineMs, maxFaults: count } });
     await using stranger = await rawHost([]);
     for (const some of handfuls(frames)) {
       const carriage = await rawCarriage(stranger, node.address);

@@ -33,6 +33,8 @@ export interface PeerLinkOptions {
   budget: ReadBudget | undefined;
   /** Answers the peer's requests. */
   handler: Handler;
+  /** The peer broke the framing. */
+  onBroken?(): void;
   onClosed(link: PeerLink): void;
 }
 
@@ -63,6 +65,7 @@ export class PeerLink {
       clock,
       limits,
       budget,
+      onBroken: options.onBroken,
       onHalfClosed: () => {
         this.#ending = true;
         this.#endIfDone();

@@ -26,6 +26,8 @@ export interface PeerLinksOptions {
   openStream(peerId: string, addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Stream>;
   /** What may be read of the peer. Default: everything. */
   budgetFor?(peerId: string): ReadBudget;
+  /** The peer broke the framing of a stream. */
+  onBroken?(peerId: string): void;
   /** Answers the peer's requests. */
   handlerFor(peerId: string): Handler;
 }
@@ -177,6 +179,7 @@ export class PeerLinks {
       limits,
       budget: budgetFor?.(peerId),
       handler: handlerFor(peerId),
+      onBroken: () => this.#options.onBroken?.(peerId),
       onClosed: (closed) => {
         const at = links.indexOf(closed);
         if (at >= 0) links.splice(at, 1);

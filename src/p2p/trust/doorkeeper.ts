@@ -11,6 +11,7 @@ import type { Limits } from '../../mesh/limits.ts';
 import { failureOf } from '../../rpc/errors.ts';
 import { encodeFrames, encodeMessage } from '../../rpc/frames.ts';
 import { notServed } from './not-served.ts';
+import type { Misconduct } from './misconduct.ts';
 import type { Refusals } from './refusals.ts';
 import type { TrustBook } from './trust-book.ts';
 
@@ -24,6 +25,7 @@ export interface DoorkeeperOptions {
   peerId: string;
   book: TrustBook;
   refusals: Refusals;
+  misconduct: Misconduct;
   clock: Clock;
   limits: Pick<Limits, 'maxPorch' | 'porchMs' | 'maxConnectionsPerPeer' | 'maxFrameBytes'>;
   connectionsOf(peer?: PeerId): Connection[];
@@ -81,6 +83,10 @@ export class Doorkeeper implements Disposable {
   /** Whether the stream may be used for requests; one that may not is answered with why. */
   admits(stream: Stream, connection: Connection): boolean {
     const peerId = connection.remotePeer.toString();
+    if (this.#options.misconduct.leftMs(peerId) > 0) {
+      stream.abort(new Error('the peer is shut out'));
+      return false;
+    }
     // Whom this node has dialled may be asked things; what it asks back is refused request by request.
     if (this.#options.book.serves(peerId) || connection.direction === 'outbound') return true;
     const error = this.#refusal(peerId);
@@ -113,8 +119,12 @@ export class Doorkeeper implements Disposable {
   }
 
   #denies(peer: PeerId): boolean {
-    const { book, limits, refusals, connectionsOf } = this.#options;
+    const { book, limits, refusals, misconduct, connectionsOf } = this.#options;
     const peerId = peer.toString();
+    if (misconduct.leftMs(peerId) > 0) {
+      refusals.add(peerId, 'shut_out', 'it broke the rules of the wire, and its time is not over.');
+      return true;
+    }
     const open = connectionsOf(peer).length;
     if (open >= limits.maxConnectionsPerPeer) {
       refusals.add(peerId, 'too_many_connections', `it has ${open} connections already.`);

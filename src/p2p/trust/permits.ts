@@ -13,6 +13,12 @@ import { type Allowed, allow, grantedTools, type MustBe } from './grant.ts';
 import { ReadBudget, type ReadLimits } from './read-budget.ts';
 import type { Refusals } from './refusals.ts';
 
+/** How long reading rests after a request over the rate, in milliseconds. */
+const refusedRestMs = 100;
+
+/** Peers that have gone and whose rate is remembered until all of it is there again: coming back must not give them a new one. */
+const maxGone = 1_000;
+
 export type PermitLimits = ReadLimits &
   Pick<Limits, 'peerRequestsPerSecond' | 'peerRequestBurst' | 'maxPeerInFlight' | 'maxServing'>;
 
@@ -35,6 +41,7 @@ export interface PeerUse {
 export class Permits {
   readonly #options: PermitsOptions;
   readonly #permits = new Map<string, Permit>();
+  readonly #gone = new Set<string>();
   /** Requests of all peers that are being worked on. */
   readonly #total = { inFlight: 0 };
 
@@ -48,6 +55,7 @@ export class Permits {
       permit = new Permit(peerId, this.#options, this.#total);
       this.#permits.set(peerId, permit);
     }
+    this.#gone.delete(peerId);
     return permit;
   }
 
@@ -67,7 +75,12 @@ export class Permits {
 
   /** The peer is not connected any more. */
   forget(peerId: string): void {
-    this.#permits.delete(peerId);
+    if (this.#permits.has(peerId)) this.#gone.add(peerId);
+    for (const gone of [...this.#gone])
+      if (this.#gone.size > maxGone || this.#permits.get(gone)?.isFresh !== false) {
+        this.#gone.delete(gone);
+        this.#permits.delete(gone);
+      }
   }
 }
 
@@ -103,6 +116,7 @@ export class Permit {
   #ownRate: number | undefined;
   #inFlight = 0;
   #requests = 0;
+  #overRate: MeshError | undefined;
 
   constructor(peerId: string, options: PermitsOptions, total: { inFlight: number }) {
     this.peerId = peerId;
@@ -112,6 +126,11 @@ export class Permit {
     this.budget = new ReadBudget(limits, clock);
     this.#bucket = new TokenBucket(limits.peerRequestsPerSecond, limits.peerRequestBurst, clock);
     this.#patience = new TokenBucket(limits.peerRequestsPerSecond, limits.peerRequestBurst, clock);
+  }
+
+  /** Whether a new permit would allow no more. */
+  get isFresh(): boolean {
+    return this.#bucket.isFull && this.#patience.isFull && this.#ownBucket?.isFull !== false && this.budget.isFull;
   }
 
   get use(): PeerUse {
@@ -232,9 +251,12 @@ export class Permit {
     const perSecond = Math.min(rate ?? limits.peerRequestsPerSecond, limits.peerRequestsPerSecond);
     const what = `More than ${perSecond} requests a second came from this peer.`;
     this.#options.refusals.add(this.peerId, 'rate', what);
-    throw new MeshError('rate_limited', `${what} Send fewer, or try again a little later.`, {
-      details: { requests_per_second: perSecond, ...(this.#patience.take() ? {} : { shut_out: true }) },
-    });
+    this.budget.rest(refusedRestMs);
+    if (!this.#patience.take()) throw overRate(what, { requests_per_second: perSecond, shut_out: true });
+    // The same one each time: an error is dear to make, and there may be thousands.
+    if (this.#overRate?.details?.requests_per_second !== perSecond)
+      this.#overRate = overRate(what, { requests_per_second: perSecond });
+    throw this.#overRate;
   }
 }
 
@@ -242,4 +264,8 @@ export class Permit {
 function forTheRest(allowed: Allowed<OperationName>, elapsedMs: number): Allowed<OperationName> {
   if (!('wait_s' in allowed.input)) return allowed;
   return { ...allowed, input: { ...allowed.input, wait_s: Math.max(0, allowed.input.wait_s - elapsedMs / 1000) } };
+}
+
+function overRate(what: string, details: Record<string, unknown>): MeshError {
+  return new MeshError('rate_limited', `${what} Send fewer, or try again a little later.`, { details });
 }

@@ -12,7 +12,7 @@ const maxPairs = 1_000;
 
 export interface Refusal {
   peer_id: string;
-  /** `unlisted`, `revoked`, `porch_full`, `too_many_connections`, `rate`, or the field of the grant that is missing. */
+  /** `unlisted`, `revoked`, `porch_full`, `too_many_connections`, `rate`, `broken_frames`, `shut_out`, or the field of the grant that is missing. */
   cause: string;
   count: number;
   /** Epoch seconds. */

@@ -5,7 +5,7 @@
 
 import type { Connection, ConnectionGater, PrivateKey, Stream } from '@libp2p/interface';
 import type { Clock } from '../../mesh/clock.ts';
-import type { MeshError } from '../../mesh/errors.ts';
+import { MeshError } from '../../mesh/errors.ts';
 import { defaultGrant, type Grant } from '../../mesh/grant.ts';
 import type { Limits } from '../../mesh/limits.ts';
 import type { NodeOptions } from '../../mesh/node-options.ts';
@@ -15,6 +15,7 @@ import { Credentials } from './credentials.ts';
 import { Doorkeeper } from './doorkeeper.ts';
 import { Greeter } from './greeter.ts';
 import { joinProtocol } from './join-messages.ts';
+import { Misconduct } from './misconduct.ts';
 import { notServed, shutOut } from './not-served.ts';
 import { Permits } from './permits.ts';
 import { Reception } from './reception.ts';
@@ -55,6 +56,7 @@ export class Trust implements AsyncDisposable {
   readonly #greeter: Greeter;
   readonly #reception: Reception;
   readonly #doorkeeper: Doorkeeper;
+  readonly #misconduct: Misconduct;
   #attached: Attachments | undefined;
   /** Own revocations that were told of; a change is told to all who are connected. */
   #toldRevocations = '';
@@ -85,10 +87,12 @@ export class Trust implements AsyncDisposable {
       onMembership: (issuer) => this.#showMembership(issuer),
     });
     this.#reception = new Reception({ peerId, book, credentials, refusals, clock, deadlineMs });
+    this.#misconduct = new Misconduct({ clock, limits });
     this.#doorkeeper = new Doorkeeper({
       peerId,
       book,
       refusals,
+      misconduct: this.#misconduct,
       clock,
       limits,
       connectionsOf: (peer) => this.#attached?.host.getConnections(peer) ?? [],
@@ -182,7 +186,18 @@ export class Trust implements AsyncDisposable {
 
   /** The peer sends more than it may, and does not heed it. */
   onAbuse(peerId: string, error: MeshError): void {
+    if (this.#misconduct.leftMs(peerId) > 0) return;
+    this.#misconduct.shutOut(peerId);
     this.#doorkeeper.putOut(peerId, error);
+  }
+
+  /** The peer broke the framing of a stream. One that does it again and again is put out, and shut out for a while. */
+  onBroken(peerId: string): void {
+    const forMs = this.#misconduct.leftMs(peerId) > 0 ? undefined : this.#misconduct.fault(peerId);
+    if (forMs === undefined) return;
+    const what = `Too many streams of this peer broke the framing. It is shut out for ${forMs / 1000} s.`;
+    this.refusals.add(peerId, 'broken_frames', what);
+    this.#doorkeeper.putOut(peerId, new MeshError('rate_limited', what, { details: { retry_after_s: forMs / 1000 } }));
   }
 
   readonly #onConnection = ({ detail: connection }: CustomEvent<Connection>): void => {
