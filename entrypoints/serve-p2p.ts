@@ -2,6 +2,7 @@
 
 import process from 'node:process';
 import { openService } from '../src/bridge/open-service.ts';
+import type { PrintReady } from '../src/cli/cli-context.ts';
 import type { Settings } from '../src/config/settings.ts';
 import { configureLogs } from '../src/logs.ts';
 import { runtime, version } from '../src/mesh/build.ts';
@@ -13,7 +14,7 @@ import { onStopSignal } from './stop-signal.ts';
 type Service = Awaited<ReturnType<typeof openService>>;
 
 /** Runs until SIGINT or SIGTERM and answers the exit code. Rejects with a `MeshError` when it cannot start. */
-export async function serveP2p(settings: Settings, print: (text: string) => void): Promise<number> {
+export async function serveP2p(settings: Settings, print: PrintReady): Promise<number> {
   await configureLogs(settings.logLevel);
   const notices = takeNotices(process.env);
   const ended = Promise.withResolvers<number>();
@@ -24,7 +25,7 @@ export async function serveP2p(settings: Settings, print: (text: string) => void
       rpc: settings.rpcListen.map(parseRpcAddress).filter((address) => address !== undefined),
     });
     try {
-      print(await banner(service, settings));
+      await tellReady(service, settings, print);
       await notices.ready();
       return await ended.promise;
     } finally {
@@ -35,12 +36,12 @@ export async function serveP2p(settings: Settings, print: (text: string) => void
   }
 }
 
-async function banner(service: Service, settings: Settings): Promise<string> {
+async function tellReady(service: Service, settings: Settings, print: PrintReady): Promise<void> {
   const { peer_id, addresses } = await service.mesh.call('status', {});
   const rpc = service.rpc.map(formatRpcAddress);
   const http = rpc.find((address) => address.startsWith('http:'));
   const tokenFlag = rpc[0] === http ? ` --p2p-token-file ${service.tokenFile}` : '';
-  return [
+  const text = [
     `taskmesh ${version} on ${runtime.name} ${runtime.version}, P2P service`,
     '',
     ...rpc.map((address, index) => `  ${index === 0 ? 'servers   ' : '          '} ${address}`),
@@ -60,4 +61,5 @@ async function banner(service: Service, settings: Settings): Promise<string> {
     'Ctrl-C stops it.',
     '',
   ].join('\n');
+  print(text, { rpc, token_file: service.tokenFile, peer_id, addresses, data: settings.data });
 }

@@ -6,6 +6,7 @@
 import process from 'node:process';
 import { getLogger } from '@logtape/logtape';
 import { openMesh } from '../src/bridge/open-mesh.ts';
+import type { PrintReady } from '../src/cli/cli-context.ts';
 import type { Settings } from '../src/config/settings.ts';
 import { configureLogs } from '../src/logs.ts';
 import { runtime, version } from '../src/mesh/build.ts';
@@ -25,7 +26,7 @@ const log = getLogger(['taskmesh', 'service']);
 const graceMs = 1_000;
 
 /** Runs until SIGINT or SIGTERM and answers the exit code. Rejects with a `MeshError` when it cannot start. */
-export async function serve(settings: Settings, print: (text: string) => void): Promise<number> {
+export async function serve(settings: Settings, print: PrintReady): Promise<number> {
   await configureLogs(settings.logLevel);
   const notices = takeNotices(process.env);
   const ended = Promise.withResolvers<number>();
@@ -63,7 +64,7 @@ export async function serve(settings: Settings, print: (text: string) => void): 
       health: () => mesh.health(),
     });
     listener = await listen(app, { host: settings.host, port: settings.port });
-    print(await banner(face, settings, listener.url));
+    await tellReady(face, settings, listener.url, print);
     await notices.ready();
     return await ended.promise;
   } finally {
@@ -80,9 +81,9 @@ function readiness({ state, last_error }: BridgeHealth): { ready: boolean; reaso
   return { ready: false, reason: `the P2P side is ${state}${last_error === null ? '' : ` (${last_error})`}` };
 }
 
-async function banner(mesh: Mesh, settings: Settings, url: string): Promise<string> {
+async function tellReady(mesh: Mesh, settings: Settings, url: string, print: PrintReady): Promise<void> {
   const { peer_id, addresses } = await mesh.call('status', {});
-  return [
+  const text = [
     `taskmesh ${version} on ${runtime.name} ${runtime.version}, layout ${settings.layout}`,
     '',
     `  MCP        ${url}`,
@@ -97,4 +98,5 @@ async function banner(mesh: Mesh, settings: Settings, url: string): Promise<stri
     'Ctrl-C stops it.',
     '',
   ].join('\n');
+  print(text, { url, peer_id, addresses, data: settings.data });
 }

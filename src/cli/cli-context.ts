@@ -13,6 +13,9 @@ export interface Output {
   readonly rows?: number | undefined;
 }
 
+/** Called once, when a service is ready: what people read, and the same for the program that started it. */
+export type PrintReady = (text: string, facts: Record<string, unknown>) => void;
+
 /** What `taskmesh proxy` serves. */
 export interface ProxyOptions {
   readonly mesh: Mesh;
@@ -47,9 +50,9 @@ export interface CliContext {
   /** Default: the machine's own. */
   readonly clock?: Clock;
   /** Runs a node and its MCP server until it is told to end; answers the exit code. */
-  serve(settings: Settings, print: (text: string) => void): Promise<number>;
+  serve(settings: Settings, print: PrintReady): Promise<number>;
   /** Runs a node that servers share until it is told to end; answers the exit code. */
-  serveP2p(settings: Settings, print: (text: string) => void): Promise<number>;
+  serveP2p(settings: Settings, print: PrintReady): Promise<number>;
   /** Serves a peer as a local MCP server, until its standard input ends or the signal fires. */
   proxy(options: ProxyOptions): Promise<void>;
   /** Starts a node in this process for a command with `--join`. Disposing of it stops it. */

@@ -57,8 +57,8 @@ export interface CommandCall {
 
 /** What a command has to say, once it is done. */
 export interface Outcome {
-  /** The answer for `--json`. */
-  readonly answer: { ok: true } & Record<string, unknown>;
+  /** The answer for `--json`. Undefined: it has been given, when a service was ready. */
+  readonly answer: ({ ok: true } & Record<string, unknown>) | undefined;
   /** The answer for people; without a newline at the end. Undefined: all has been said. */
   readonly text: string | undefined;
   /** 0, or 1 when the call went well and what it tells is a failure: a task that failed, a wait that ended too early. */

@@ -28,7 +28,11 @@ export const grantFlags: Flags = {
   tool: { kind: 'list', placeholder: 'NAMES', summary: 'Tools of this node that may be called.' },
   'cache-read': { kind: 'list', placeholder: 'PREFIXES', summary: 'Beginnings of cache keys that may be read.' },
   'cache-write': { kind: 'list', placeholder: 'PREFIXES', summary: 'Beginnings of cache keys that may be changed.' },
-  rate: { kind: 'text', placeholder: 'NUMBER', summary: 'Requests a second at most.' },
+  rate: {
+    kind: 'text',
+    placeholder: 'NUMBER',
+    summary: 'Requests a second at most; none: as many as the node takes of any peer.',
+  },
   introduce: { kind: 'switch', summary: 'Serve those whom the peer invites as well, within what it may itself.' },
 };
 
@@ -50,12 +54,19 @@ export function readGrant({ flags }: CommandCall, otherwise: Grant): Grant {
   for (const field of ['see', 'cancel', 'introduce'] as const)
     if (flags[field] !== undefined) given[field] = flags[field];
   if (flags.add !== undefined) Object.assign(given, allowed('add', flags.add, given as Grant));
-  if (flags.rate !== undefined) given.requests_per_second = Number(flags.rate);
+  if (flags.rate !== undefined) given.requests_per_second = readRate(flags.rate);
   const checked = grant.safeParse(given);
   if (checked.success) return checked.data;
   throw new UsageError(
     `What the peer may do is not said right: ${z.prettifyError(checked.error).replaceAll('\n', ' ')}`,
   );
+}
+
+function readRate(written: unknown): number | undefined {
+  if (written === none) return undefined;
+  const rate = Number(written);
+  if (written !== '' && rate > 0 && rate <= 1_000_000) return rate;
+  throw new UsageError(`--rate must be a number over 0, up to 1000000, or none; it is "${written}".`);
 }
 
 const listFields = {

@@ -6,6 +6,7 @@ import { TrustFolder } from '../trust/trust-folder.ts';
 import type { Command, CommandCall, Outcome } from './command.ts';
 import { addFlag, grantFlags, grantWords, readGrant } from './grant-flags.ts';
 import { peerIdOf } from './trusted-peer.ts';
+import { UsageError } from './usage-error.ts';
 
 export const grantCommand: Command = {
   name: 'grant',
@@ -34,6 +35,7 @@ async function letIn(call: CommandCall): Promise<Outcome> {
   const trust = new TrustFolder(settings.data);
   const peerId = await peerIdOf(call.arguments.peer?.[0] ?? '', trust);
   const known = await trust.peers.get(peerId);
+  if (typeof flags.label === 'string') await refuseOthersLabel(flags.label, peerId, trust);
   const grant = readGrant(call, known?.grant ?? defaultGrant);
   const entry = {
     peer_id: peerId,
@@ -57,6 +59,16 @@ async function letIn(call: CommandCall): Promise<Outcome> {
     exitCode: 0,
     ...(hint === undefined ? {} : { hint }),
   };
+}
+
+/** A label names one peer, so that `revoke laptop` shuts out whom it means. */
+async function refuseOthersLabel(label: string, peerId: string, { peers }: TrustFolder): Promise<void> {
+  const { entries } = await peers.all();
+  const other = [...entries.values()].find((entry) => entry.label === label && entry.peer_id !== peerId);
+  if (other === undefined || label === '') return;
+  throw new UsageError(
+    `${other.peer_id} is called "${label}" already. Choose another label, or take it from that one: taskmesh grant ${other.peer_id} --label ''`,
+  );
 }
 
 const lists = ['submit', 'work', 'tools', 'cache_read', 'cache_write'] as const;

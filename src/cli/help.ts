@@ -65,6 +65,7 @@ export function overview(commands: readonly Command[]): string {
       '  taskmesh submit text.stats @README.md --wait',
     ].join('\n'),
     `Each option can also be set in the environment (--data is ${variableOf('data')}) or in the config file ("data": …).`,
+    'Exit codes: 0 it went well, 1 it failed or the answer is no, 2 the command line or a setting is wrong, 130 interrupted. With --json, failures are answers too: {"ok": false, "error": …}.',
     '"taskmesh <command> --help" says more.',
   ].join('\n\n');
 }

@@ -44,7 +44,7 @@ export async function runCli(context: CliContext): Promise<number> {
     const settings = settingsOf(context, command, parsed);
     json = settings.json;
     const outcome = await run(command, parsed, settings, context);
-    if (json) stdout.write(`${JSON.stringify(outcome.answer)}\n`);
+    if (json) stdout.write(outcome.answer === undefined ? '' : `${JSON.stringify(outcome.answer)}\n`);
     else if (outcome.text !== undefined) stdout.write(`${outcome.text}\n`);
     if (!json && outcome.hint !== undefined) stderr.write(`${outcome.hint}\n`);
     return outcome.exitCode;

@@ -7,7 +7,7 @@ export const serve: Command = {
   group: 'Nodes',
   summary: 'Run a node and its MCP server until Ctrl-C.',
   description:
-    'Starts the P2P node and serves its tools as MCP over HTTP. Listens on loopback only, unless told otherwise; then it needs the mesh’s shared key ("taskmesh init").',
+    'Starts the P2P node and serves its tools as MCP over HTTP. Listens on loopback only, unless told otherwise; then it needs the mesh’s shared key ("taskmesh init"). With --json, one line says when it is ready, with url, peer_id and addresses.',
   positionals: [],
   flags: {},
   needs: 'node',
@@ -18,7 +18,9 @@ export const serve: Command = {
     'serve --bootstrap ~/.taskmesh/announce.json --tools ./examples/tools.ts',
   ],
   async run({ context, settings }) {
-    const exitCode = await context.serve(settings, (text) => settings.json || context.stdout.write(text));
-    return { answer: { ok: true }, text: undefined, exitCode };
+    const exitCode = await context.serve(settings, (text, facts) =>
+      context.stdout.write(settings.json ? `${JSON.stringify({ ok: true, ...facts })}\n` : text),
+    );
+    return { answer: undefined, text: undefined, exitCode };
   },
 };

@@ -67,12 +67,12 @@ export function shell(): Shell {
         defaults: { layout: 'inline' },
         async serve(settings, print) {
           made.started.push(settings);
-          print('it runs\n');
+          print('it runs\n', { peer_id: 'p' });
           return 0;
         },
         async serveP2p(settings, print) {
           made.started.push(settings);
-          print('it runs\n');
+          print('it runs\n', { peer_id: 'p' });
           return 0;
         },
         async proxy(options) {

@@ -20,6 +20,15 @@ starting('serve hands its settings to the service and answers its exit code', as
   assert.match((await run('serve')).stderr, 'Port 7331 is taken. (address_in_use)');
 });
 
+starting('a service says with --json once where it is, for the program that started it', async () => {
+  const { run, context } = shell();
+  const ready = '{"ok":true,"peer_id":"p"}\n';
+  assert.is((await run('serve', '--json')).stdout, ready);
+  assert.is((await run('p2p', '--json')).stdout, ready);
+  context.serve = () => Promise.reject(new MeshError('address_in_use', 'Port 7331 is taken.'));
+  assert.is(JSON.parse((await run('serve', '--json')).stdout).error, 'address_in_use');
+});
+
 starting('p2p hands its settings to the P2P service and answers its exit code', async () => {
   const { run, started, context } = shell();
   const said = await run('p2p', '--rpc-listen', 'http://127.0.0.1:7332');

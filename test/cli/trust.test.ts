@@ -227,13 +227,29 @@ trust('grant --add takes nothing away; a flag that names a list replaces it, and
   assert.equal((said.peer as { grant: { submit: string[] } }).grant.submit, ['*']);
 });
 
+trust('a label names one peer; a rate is taken off again', async () => {
+  await using folder = await tempFolder();
+  const { run } = shell();
+  const data = ['--data', folder.path];
+  await run('grant', peer, '--label', 'laptop', '--rate', '5', ...data);
+  const taken = await run('grant', other, '--label', 'laptop', ...data);
+  assert.is(taken.exitCode, 2);
+  assert.match(taken.stderr, `${peer} is called "laptop" already`);
+  await run('grant', 'laptop', '--label', 'laptop', '--rate', 'none', ...data);
+  const { peers } = new TrustFolder(folder.path);
+  assert.equal((await peers.get(peer))?.grant, defaultGrant);
+  await run('grant', peer, '--label', '', ...data);
+  assert.is((await run('grant', other, '--label', 'laptop', ...data)).exitCode, 0);
+});
+
 trust('what is said wrongly is refused with what is allowed', async () => {
   await using folder = await tempFolder();
   const { run } = shell();
   for (const [argv, why] of [
     [['grant', 'nobody'], 'neither a peer id nor the label'],
     [['grant', peer, '--see', 'some'], '"none"|"own"|"all"'],
-    [['grant', peer, '--rate', '-1'], 'requests_per_second'],
+    [['grant', peer, '--rate', '-1'], '--rate must be a number over 0'],
+    [['grant', peer, '--rate', 'fast'], 'or none; it is "fast"'],
     [['grant', peer, '--may', 'fly'], 'does not know "fly"'],
     [['grant', peer, '--add', 'fly'], '--add does not know "fly"'],
     [['grant', peer, '--may', 'submit:a submit:b see:own'], 'as in --may submit:a,submit:b,see:own, or repeat --may'],
