@@ -3,6 +3,8 @@
  * counts. Used by both ends of the join protocol.
  */
 
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { PrivateKey } from '@libp2p/interface';
 import { getLogger } from '@logtape/logtape';
 import type { Clock } from '../../mesh/clock.ts';
@@ -16,6 +18,12 @@ const log = getLogger(['taskmesh', 'p2p', 'trust']);
 /** How long a membership is good; it is renewed whenever the member connects to its issuer. In seconds. */
 const membershipS = 30 * 86_400;
 
+/** Signatures that are looked at in one turn of the event loop: each takes a fraction of a millisecond. */
+const checkedPerTurn = 8;
+
+/** Revocations that were looked at and are not looked at again: their hashes. */
+const maxConsidered = 4_096;
+
 export interface CredentialsOptions {
   peerId: string;
   privateKey: PrivateKey;
@@ -25,6 +33,9 @@ export interface CredentialsOptions {
 
 export class Credentials {
   readonly #options: CredentialsOptions;
+  /** Own revocations, signed, by what they say: signing hundreds for each hello would hold up the loop. */
+  readonly #sealed = new Map<string, Promise<string>>();
+  readonly #considered = new Set<string>();
 
   constructor(options: CredentialsOptions) {
     this.#options = options;
@@ -55,7 +66,17 @@ export class Credentials {
       .flatMap(({ peer_id, revoked_at }) => (revoked_at === null ? [] : [{ peer_id, revoked_at }]))
       .sort((a, b) => b.revoked_at - a.revoked_at)
       .slice(0, maxRevocations);
-    return Promise.all(latest.map((one) => seal(revocations, { version: 1, issuer, ...one }, privateKey)));
+    const current = new Map(latest.map((one) => [`${one.peer_id} ${one.revoked_at}`, one]));
+    for (const known of this.#sealed.keys()) if (!current.has(known)) this.#sealed.delete(known);
+    const envelopes: string[] = [];
+    for (const [what, one] of current) {
+      const known = this.#sealed.get(what);
+      if (known === undefined && envelopes.length % checkedPerTurn === 0) await setImmediate();
+      const sealed = known ?? seal(revocations, { version: 1, issuer, ...one }, privateKey);
+      this.#sealed.set(what, sealed);
+      envelopes.push(await sealed);
+    }
+    return envelopes;
   }
 
   /** Keeps what an inviter has signed about this node, to show it to others. Answers whether it says something new. */
@@ -100,7 +121,10 @@ export class Credentials {
   async considerRevocations(shown: readonly string[], from: string): Promise<void> {
     const { book } = this.#options;
     if (shown.length === 0 || !book.mayIntroduce(from)) return;
+    let checked = 0;
     for (const envelope of shown) {
+      if (this.#wasConsidered(from, envelope)) continue;
+      if (checked++ % checkedPerTurn === 0) await setImmediate();
       try {
         const { issuer, peer_id, revoked_at } = await openStatement(revocations, envelope);
         if (issuer === from) await book.revokedBy({ issuer, peer_id, revoked_at, envelope });
@@ -108,5 +132,15 @@ export class Credentials {
         log.warn('A revocation that {from} sent is not good: {error}', { from, error: toMeshError(error).message });
       }
     }
+  }
+
+  /** Peers show all of them each time that they say hello. */
+  #wasConsidered(from: string, envelope: string): boolean {
+    const hash = createHash('sha256').update(from).update(envelope).digest('base64');
+    if (this.#considered.has(hash)) return true;
+    const [oldest] = this.#considered.size < maxConsidered ? [] : this.#considered;
+    if (oldest !== undefined) this.#considered.delete(oldest);
+    this.#considered.add(hash);
+    return false;
   }
 }

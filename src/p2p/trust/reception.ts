@@ -86,8 +86,10 @@ export class Reception {
     const fits = timingSafeEqual(shown, kept);
     if (ticket === undefined || !fits)
       throw badTicket('unknown_ticket', 'does not know this ticket: it was used before, withdrawn, or tampered with');
-    if (ticket.expires_at * 1000 <= clock.nowMs())
+    if (ticket.expires_at * 1000 <= clock.nowMs()) {
+      await book.takeTicket(id);
       throw badTicket('expired_ticket', 'says that this ticket has expired');
+    }
     if (ticket.once && !(await book.takeTicket(id)))
       throw badTicket('unknown_ticket', 'says that this ticket was used before');
     const known = book.entry(peerId);

@@ -17,6 +17,9 @@ import type { Membership } from './statement.ts';
 
 const log = getLogger(['taskmesh', 'p2p', 'trust']);
 
+/** How long a ticket's file stays after its time, in seconds: who shows it is told that it has expired. */
+const expiredTicketKeptS = 3_600;
+
 /** Memberships of others that are kept in memory; their peers show them again when they connect. */
 const maxIntroduced = 10_000;
 
@@ -222,9 +225,21 @@ export class TrustBook implements Disposable {
       if (before !== this.#ownChanges) return this.#read(part);
       this.#peers = entries;
       this.#damaged = new Set(damaged);
-    } else if (part === 'tickets') this.#tickets = (await folder.tickets.all()).entries;
+    } else if (part === 'tickets') this.#tickets = await this.#goodTickets();
     else if (part === 'joins') this.#joins = (await folder.joins.all()).entries;
     else if (part === 'revocations') this.#revocations = (await folder.revocations.all()).entries;
+  }
+
+  /** The tickets, without those that have expired long ago: their files are removed. */
+  async #goodTickets(): Promise<Map<string, TicketEntry>> {
+    const { entries } = await this.folder.tickets.all();
+    const oldestS = this.#options.clock.nowMs() / 1000 - expiredTicketKeptS;
+    for (const [id, { expires_at }] of entries) {
+      if (expires_at > oldestS) continue;
+      entries.delete(id);
+      await this.folder.tickets.take(id);
+    }
+    return entries;
   }
 
   #tell(): void {

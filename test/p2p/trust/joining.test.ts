@@ -61,12 +61,31 @@ joining('a ticket for one machine is good once', async () => {
   }
 });
 
+joining('files of tickets that expired long ago, or are shown after their time, are removed', async () => {
+  await using mesh = await testMesh();
+  const folder = mesh.folder.file('inviter');
+  let old: string;
+  {
+    await using a = await mesh.start({ dataFolder: folder });
+    await a.node.stop();
+    old = (await invite(a, { expiresAt: 1_000 })).id;
+  }
+  await using a = await mesh.start({ dataFolder: folder });
+  await using b = await mesh.start();
+  const { tickets } = trustOf(a);
+  assert.is(await tickets.get(old), undefined);
+  const late = await invite(a, { expiresAt: Date.now() / 1000 - 10 });
+  await redeem(b, late);
+  assert.match((await joinOutcome(b, late)) ?? '', 'expired');
+  await until(async () => (await tickets.get(late.id)) === undefined);
+});
+
 joining('an expired ticket, one with another secret, and one of another inviter are refused', async () => {
   await using mesh = await testMesh();
   await using a = await mesh.start();
   await using b = await mesh.start();
   await using other = await mesh.start();
-  const expired = await invite(a, { expiresAt: 1_000 });
+  const expired = await invite(a, { expiresAt: Date.now() / 1000 - 10 });
   const good = await invite(a);
   const secret = Buffer.from('0123456789abcdef').toString('base64url');
   const foreign = { ...(await invite(other)), inviter: a.peerId, addresses: [a.address] };
