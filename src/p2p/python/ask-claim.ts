@@ -47,7 +47,7 @@ async function isQueued({ supported_task_types: types }: ClaimInput, context: As
     const { tasks } = await context.ask('list', { status: 'queued', limit: 1, ...filter });
     return !Array.isArray(tasks) || tasks.length > 0;
   } catch (thrown) {
-    if (mayComeBack(thrown) || (thrown as MeshError).code === 'cancelled') throw thrown;
+    if (!(thrown instanceof MeshError) || thrown.retryable) throw thrown;
     // Whoever may not look may still be given work.
     return true;
   }
@@ -80,5 +80,5 @@ async function claimed(told: unknown, worker: string, sentMs: number, context: A
 }
 
 function mayComeBack(thrown: unknown): boolean {
-  return thrown instanceof MeshError && thrown.retryable;
+  return thrown instanceof MeshError && thrown.retryable && thrown.code !== 'cancelled';
 }

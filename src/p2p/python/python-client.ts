@@ -109,7 +109,9 @@ export class PythonClient implements Disposable {
     if (translate === undefined)
       throw noCounterpart(name, insteadOf[name] ?? 'It can only be asked of a taskmesh node.');
     const { clock } = this.#options;
-    const { deadlineMs = deadlineOf(name, input, this.#options.limits), signal } = options;
+    const { deadlineMs = deadlineOf(name, input, this.#options.limits) } = options;
+    const ending = this.#ending.signal;
+    const signal = options.signal === undefined ? ending : AbortSignal.any([options.signal, ending]);
     const late = (): MeshError =>
       new MeshError('timeout', `${name} did not end within ${deadlineMs} ms at the Python node.`);
     /** Claimed, and its caller had given up before the rest of the task was there. */
@@ -121,7 +123,9 @@ export class PythonClient implements Disposable {
       { clock, deadlineMs, signal, dropped },
       (stop) => translate(input, this.#context(peer, clock.monotonicMs() + deadlineMs, stop)),
       late,
-    );
+    ).catch((thrown) => {
+      throw ending.aborted ? new MeshError('mesh_down', 'The P2P node has stopped.', { cause: thrown }) : thrown;
+    });
   }
 
   #context(peer: PythonPeer, untilMs: number, signal: AbortSignal): AskContext {
@@ -143,6 +147,7 @@ export class PythonClient implements Disposable {
       monotonicMs: () => clock.monotonicMs(),
       pause: (ms) =>
         new Promise((resolve, reject) => {
+          signal.throwIfAborted();
           const cancelTimer = clock.setTimer(ms, () => {
             signal.removeEventListener('abort', onAbort);
             resolve();

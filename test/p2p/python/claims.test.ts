@@ -143,6 +143,32 @@ test('a Python node that comes while a claim waits is asked', async () => {
   assert.is((await waiting).task?.task_id.slice(33), double.peerId);
 });
 
+test('a waiting claim that another queue has won, or whose node stops, leaves nothing behind', async ({ double }) => {
+  const clock = new FakeClock();
+  const user = await userOf(double.address, { clock });
+  const { mesh } = user.node;
+  await mesh.call('status', user.at);
+  const timers = clock.pendingTimers;
+  const looked = Promise.withResolvers<void>();
+  double.script.set('list', () => void looked.resolve());
+  const waiting = mesh.call('claim', { supported_task_types: ['their'], wait_s: 600 });
+  await looked.promise;
+  // Its head start is over: now all queues are waited for.
+  clock.advance(100);
+  await until(() => double.heard.filter((text) => text.includes('"list"')).length === 2);
+  await mesh.call('submit', { task_type: 'their' });
+  assert.ok((await waiting).task !== null);
+  await until(() => clock.pendingTimers <= timers + 1);
+  clock.advance(60_000);
+
+  double.heard.length = 0;
+  const named = failureOf(mesh.call('claim', { wait_s: 600, ...user.at }));
+  await until(() => double.heard.length > 0);
+  await user[Symbol.asyncDispose]();
+  assert.is((await named).code, 'mesh_down');
+  await until(() => clock.pendingTimers === 0);
+});
+
 test('a worker does a Python node’s tasks without naming it', async ({ double, user }) => {
   const ids = [await submitted(user, { payload: { n: 1 } }), await submitted(user, { payload: { n: 2 } })];
   const ended: WorkEvent[] = [];
