@@ -28,9 +28,15 @@ const maxAddresses = 16;
 /** Streams of the DHT that one connection may hold open. */
 const maxStreams = 16;
 
+/**
+ * How long a peer may take over its next message or to be taken in, in milliseconds. On Deno, libp2p's time limits keep a process
+ * alive until they are over, even when what they limit has long ended; so this is also how long the DHT lingers after `stop`.
+ */
+const stepMs = 2_000;
+
 /** The libp2p service. Every node serves the DHT: the meshes that this is for have no nodes to spare. */
 export function dhtService() {
-  return kadDHT({
+  const create = kadDHT({
     protocol: dhtProtocol,
     clientMode: false,
     // The mesh may live on private addresses: they count.
@@ -40,7 +46,14 @@ export function dhtService() {
     alpha: 3,
     maxInboundStreams: maxStreams,
     maxOutboundStreams: maxStreams,
+    onPeerConnectTimeout: stepMs,
   });
+  return (components: Parameters<typeof create>[0]): KadDHT => {
+    const dht: KadDHT & { rpc?: { incomingMessageTimeout: number } } = create(components);
+    // The library has this as an option too, and does not hand it on.
+    if (dht.rpc !== undefined) dht.rpc.incomingMessageTimeout = stepMs;
+    return dht;
+  };
 }
 
 /** The provider key of a mesh: the hash of its name, which tells nothing about the mesh key. */
