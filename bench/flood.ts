@@ -4,7 +4,9 @@
  * Three processes: the node, the peer that floods, and this one, the neighbour, which asks the node for its status at a steady
  * rate. Each round has three parts: nobody else does anything; the other process computes and sends nothing; it floods. Printed
  * per kind of flood: the neighbour's p99 under it ÷ its p99 beside the computing, and ÷ its p99 alone, each with the median of
- * rounds and its 95 % interval. Who breaks the framing is soon shut out: that flood is then of connections that are refused. On a machine with fewer than three free cores the first says what the node can do about it.
+ * rounds and its 95 % interval. On a machine with fewer than three free cores the first says what the node can do about it.
+ *
+ * Who breaks the framing is soon shut out: that flood is then one of connections that are refused.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
