@@ -122,7 +122,7 @@ export class StreamChannel implements Channel {
     const rest = this.#outbox.takeAll();
     this.#end();
     // What still comes is for nobody; the peer's window is not opened again.
-    if (this.#stream.readStatus === 'readable') this.#stream.pause();
+    if (this.#broken && this.#stream.readStatus === 'readable') this.#stream.pause();
     if (this.#unwritten !== undefined) this.#send(this.#unwritten);
     if (rest.length > 0) this.#send(encodeFrames(rest));
     const cancelLinger = this.#options.clock.setTimer(this.#broken ? brokenLingerMs : lingerMs, () =>
