@@ -25,7 +25,7 @@ import { Dialer } from './reach/dialer.ts';
 import { DirectUpgrade } from './reach/direct-upgrade.ts';
 import { confirmListenAddresses } from './reach/host-addresses.ts';
 import { IdleConnections } from './reach/idle-connections.ts';
-import { connectTo, Network } from './reach/network.ts';
+import { Network } from './reach/network.ts';
 import { PeerWatch } from './reach/peer-watch.ts';
 import { Reachability } from './reach/reachability.ts';
 import { Keeper } from './reach/reconnect.ts';
@@ -51,7 +51,11 @@ export interface OpenNetworkOptions {
   serves(peerId: string): boolean;
   /** Resolves when the far side of a connection serves this node. Rejects with `unauthorized`. */
   greeted(connection: Connection): Promise<void>;
-  /** Why this node does not go to the peer by itself; undefined: it does. */
+  /** The same, asked anew unless the connection is new. Rejects when the far side does not answer, too. */
+  confirmed(connection: Connection, isNew: boolean): Promise<void>;
+  /** Why the peer did not serve this node when it was asked last; undefined: it does, or was not asked. */
+  refusalOf(peerId: string): MeshError | undefined;
+  /** Why this node does not go to the peer; undefined: it does. */
   shutOut(peerId: string): MeshError | undefined;
   /** Grows with what the peer sends over the carriage. */
   activityOf(peerId: string): number;
@@ -102,16 +106,18 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
       },
     }),
   );
-  const dialer = new Dialer({ host, clock, greeted: options.greeted, known: (id) => finder.addressesOf(id) });
+  const { greeted, confirmed, refusalOf, serves, shutOut } = options;
+  const dialer = new Dialer({ host, clock, greeted, confirmed, shutOut, known: (id) => finder.addressesOf(id) });
   const tryPlace = (deadlineMs: number): Omit<Parameters<typeof attempt>[1], 'signal'> => ({
     ownPeerId,
     clock,
     book,
     deadlineMs,
-    async dial(peer, stop) {
-      const refusal = options.shutOut(peer.peerId);
-      if (refusal !== undefined) throw refusal;
-      return connectTo(dialer, peer, stop);
+    async dial(peer, stop, exactly) {
+      const [named] = peer.addresses;
+      if (!exactly || named === undefined) return network.connectTo(peer, stop);
+      await dialer.tryAddress(peer.peerId, named, stop);
+      return named.toString();
     },
   });
   const keeper = new Keeper({
@@ -137,8 +143,14 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     meshPeers,
     allIdentified: () => watch.allIdentified(),
     remembered: () => memory.peerIds.map((peerId) => ({ peerId, addresses: memory.addressesOf(peerId) })),
+    whyNot: (id, seen, signal = new AbortController().signal) =>
+      dialer.reach(id, [], signal).then(
+        () => seen,
+        (error) => (error.code === 'unauthorized' ? error : seen),
+      ),
     attempt: (place, deadlineMs, signal) => attempt(place, { ...tryPlace(deadlineMs), signal }),
   });
+  const network = new Network({ host, dialer, book, trace, clock, refusalOf, serves });
   const isMeshPeer = (id: string): boolean => meshPeers().includes(id);
   const { activityOf } = options;
   opened.use(new IdleConnections({ host, clock, idleMs: limits.connectionIdleMs, isMeshPeer, activityOf }));
@@ -168,7 +180,7 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
   return {
     dialer,
     watch,
-    network: new Network({ host, dialer, book, trace, clock }),
+    network,
     reachability: new Reachability({ host, clock, reservations, maxRelayReservations }),
     finder,
     keepPlace(peerId, texts) {

@@ -114,6 +114,8 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     emit,
     serves: (id) => trust.serves(id),
     greeted: (connection) => trust.greeted(connection),
+    confirmed: (connection, isNew) => trust.confirmed(connection, isNew),
+    refusalOf: (id) => trust.refusalOf(id),
     shutOut: (id) => trust.shutOut(id),
     activityOf: (id) => trust.permits.useOf(id).frames,
     onLost: (id) => handlers.forget(id),
@@ -165,7 +167,7 @@ export async function openNode({ options, clock, random, emit }: OpenNodeOptions
     host,
     endLinks: (id, error) => links.end(id, error),
     keepPlace: (id, addresses) => net.keepPlace(id, addresses),
-    onServed: (id) => watch.served(id),
+    onServed: (id, isNew) => watch.served(id, isNew),
     seek: (id) => net.finder.seek(id),
   });
   const accept = (stream: Stream, connection: Connection): void => {

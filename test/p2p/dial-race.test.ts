@@ -26,7 +26,7 @@ function race(addresses: string[]) {
   const dials: Dial[] = [];
   const closed: string[] = [];
   const stopping = new AbortController();
-  const winner = dialRace(addresses.map(multiaddr), {
+  const { connection: winner, add } = dialRace(addresses.map(multiaddr), {
     clock,
     signal: stopping.signal,
     dial: (address, signal) =>
@@ -48,7 +48,7 @@ function race(addresses: string[]) {
     clock.advance(ms);
     await settle();
   };
-  return { clock, dials, closed, stopping, winner, settle, advance };
+  return { clock, dials, closed, stopping, winner, add, settle, advance };
 }
 
 const racing = suite('dialling several addresses');
@@ -111,6 +111,18 @@ racing('when nothing leads anywhere, all reasons are told', async () => {
   dials[1]?.fail('no route');
   const error = await winner.catch((thrown) => thrown);
   assert.equal(error.errors.map(String), ['Error: refused', 'Error: no route']);
+});
+
+racing('an address that joins while a silent one is being dialled begins at once, and wins', async () => {
+  const { dials, add, winner } = race([tcp]);
+  add([multiaddr(tcp), multiaddr(ws)]);
+  assert.equal(
+    dials.map(({ address }) => address),
+    [tcp, ws],
+  );
+  dials[1]?.succeed();
+  assert.is((await winner).remoteAddr.toString(), ws);
+  assert.ok(dials[0]?.signal.aborted);
 });
 
 racing('giving up gives everything up', async () => {

@@ -111,13 +111,11 @@ relay('a relay gives no more places than it has', async () => {
 
 relay('a relayed connection gives way to a direct one, and loses nothing that is in flight', async () => {
   await using r = await startNode({ relay: true });
-  // Can be dialled, and is at first only known by way of the relay.
-  await using a = await startNode({ relays: [r.address] });
-  await using b = await startNode({ listen: [] });
-  const address = await relayedAddress(a);
-  const met = eventOf(a.mesh, (event) => event.type === 'peer' && event.connected && event.peer_id === b.peerId);
-  await b.mesh.call('connect', { remote_multiaddr: address });
-  await met;
+  await using b = await startNode({ listen: [], relays: [r.address] });
+  const address = await relayedAddress(b);
+  // Can be dialled, which B, that came before it, is told when A has come by way of the relay.
+  await using a = await startNode();
+  await a.mesh.call('connect', { remote_multiaddr: address });
   const waiting = a.mesh.call('claim', { supported_task_types: ['late'], wait_s: 10, remote_peer_id: b.peerId });
   await until(async () => {
     const { direct_connections, relayed_connections } = await reachability(b);

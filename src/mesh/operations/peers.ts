@@ -153,7 +153,9 @@ const peer = z.object({
   protocol: z.enum(['mesh', 'python']).describe('What is spoken with it: python is a node of the Python system.'),
   connected: z.boolean(),
   direction: z.enum(['inbound', 'outbound']).nullable(),
-  addresses: z.array(z.string()).describe('Multiaddrs known for the peer; the one in use first.'),
+  addresses: z
+    .array(z.string())
+    .describe('Multiaddrs at which the peer can be dialled, as far as known; the one in use first.'),
   agent: z.string().nullable().describe('Program and version, as the peer says itself.'),
   latency_ms: z.number().nullable().describe('Last measured round trip.'),
   found_by: z.array(z.string()).describe('How this node heard of the peer.'),
@@ -186,7 +188,7 @@ export const discover = operation({
     timeout_s: seconds(60, 0.1).default(5),
   }),
   output: z.object({
-    peers: z.array(z.string()).describe('Peer ids that are connected now.'),
+    peers: z.array(z.string()).describe('Peers that are connected now, without those that do not serve this node.'),
     attempts: z.array(
       z.object({
         method: z.enum(discoveryMethods),
@@ -195,7 +197,11 @@ export const discover = operation({
           .enum(outcomes)
           .describe('connected, failed, nothing (the method named nobody) or off (it is not used).'),
         peer_id: z.string(),
-        multiaddr: z.string(),
+        multiaddr: z
+          .string()
+          .describe(
+            'The address in use, or tried. Empty: the peer has dialled this node, and tells no address of its own.',
+          ),
         error: z.string().describe('Empty when ok; otherwise what failed, or why nothing was tried.'),
         duration_ms: z.number(),
       }),
@@ -217,7 +223,9 @@ export const connect = operation({
   input: z.strictObject({ ...target, timeout_s: seconds(60, 0.1).default(10) }),
   output: z.object({
     peer_id: z.string(),
-    multiaddr: z.string().describe('The address in use.'),
+    multiaddr: z
+      .string()
+      .describe('The address in use. Empty: the peer has dialled this node, and tells no address of its own.'),
     duration_ms: z.number(),
   }),
   hints: { readOnly: false, idempotent: true, destructive: false },

@@ -16,8 +16,11 @@ export interface AttemptOptions {
   book: PeerBook;
   deadlineMs: number;
   signal?: AbortSignal | undefined;
-  /** Connects, or answers at once when there is a connection. Answers the address in use. */
-  dial(peer: Peer, signal: AbortSignal): Promise<string>;
+  /**
+   * Connects if need be, and makes sure that the peer serves this node. Answers the address in use; `exactly`: no other than the
+   * named one will do.
+   */
+  dial(peer: Peer, signal: AbortSignal, exactly: boolean): Promise<string>;
 }
 
 /** Tries one place. Never rejects; undefined when the place is this node itself. */
@@ -34,15 +37,19 @@ export async function attempt(place: Place, options: AttemptOptions): Promise<At
         tried.multiaddr = peer.addresses[0]?.toString() ?? '';
         if (peer.peerId === ownPeerId) return '';
         options.book.found(peer.peerId, place.method);
-        return options.dial(peer, stop);
+        return options.dial(peer, stop, place.exactly ?? false);
       },
-      () => new MeshError('timeout', `It did not answer within ${Math.round(deadlineMs)} ms.`),
+      () => new MeshError('timeout', 'It did not answer in time.'),
     );
     if (tried.peer_id === ownPeerId) return undefined;
     tried.ok = true;
     tried.outcome = 'connected';
   } catch (thrown) {
-    tried.error = reason(thrown);
+    const durationMs = clock.monotonicMs() - startedMs;
+    const { code, details } = toMeshError(thrown);
+    const silent = code === 'timeout' || details?.silent === true;
+    tried.error = silent ? `timeout: It did not answer within ${Math.round(durationMs)} ms.` : reason(thrown);
+    return { ...tried, duration_ms: durationMs };
   }
   return { ...tried, duration_ms: clock.monotonicMs() - startedMs };
 }

@@ -70,7 +70,9 @@ export class Finder implements Disposable {
 
   constructor(options: FinderOptions) {
     this.#options = options;
-    this.#stopWatching = options.watch.onMeshPeer((peerId) => this.#joined(peerId));
+    this.#stopWatching = options.watch.onMeshPeer((peerId, isNew) => {
+      if (isNew) this.#joined(peerId);
+    });
     options.host.addEventListener('peer:update', this.#onUpdate);
   }
 

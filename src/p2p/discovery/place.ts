@@ -15,6 +15,8 @@ export interface Place {
   readonly method: DiscoveryMethod;
   /** Who is there, where that is known without looking. */
   readonly peerId?: string;
+  /** Somebody wants to know whether this very address leads there, also when the peer is connected by another one. */
+  readonly exactly?: boolean;
   /** Who is there now, and where. Asked each time: a node that starts again has another port. */
   resolve(): Promise<Peer>;
 }
@@ -31,7 +33,8 @@ export function configuredPlaces(bootstrap: readonly string[]): Place[] {
 /** One address that somebody named. Throws `invalid_multiaddr`. */
 export function addressPlace(method: DiscoveryMethod, text: string): Place {
   const { peerId, address } = parseDialAddress(text);
-  return { key: text, method, peerId, resolve: async () => ({ peerId, addresses: [address] }) };
+  const exactly = method === 'explicit';
+  return { key: text, method, peerId, exactly, resolve: async () => ({ peerId, addresses: [address] }) };
 }
 
 /** A peer that was heard of; `known` answers its newest addresses. */

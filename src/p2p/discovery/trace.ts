@@ -33,6 +33,8 @@ export interface DiscoveryTraceOptions {
   /** Resolves when the connected peers have said who they are. */
   allIdentified(): Promise<void>;
   remembered(): Peer[];
+  /** Why a peer does not answer what it was asked: that it does not serve this node, or else what was seen. */
+  whyNot(peerId: string, seen: unknown, signal: AbortSignal | undefined): Promise<unknown>;
   /** Tries one place; undefined when it is this node itself. */
   attempt(place: Place, deadlineMs: number, signal: AbortSignal | undefined): Promise<Attempt | undefined>;
 }
@@ -142,7 +144,7 @@ export class DiscoveryTrace {
           for (const why of refused) fail(new MeshError('peer_protocol_error', why));
           for (const record of records) if (record.peerId !== ownPeerId) heard.set(record.peerId, record);
         } catch (error) {
-          fail(error);
+          fail(await this.#options.whyNot(peerId, error, signal));
         }
       }),
     );

@@ -8,7 +8,8 @@ import { carriageProtocol } from '../carriage.ts';
 import type { Host } from '../libp2p-host.ts';
 import { withDeadline } from '../with-deadline.ts';
 import { isRelayed, parsePeerId } from './addresses.ts';
-import { dialRace } from './dial-race.ts';
+import { type DialRace, dialRace } from './dial-race.ts';
+import { PeerDial, unless } from './peer-dial.ts';
 
 /** One address, to the end of the handshake, in milliseconds. */
 const addressDeadlineMs = 5_000;
@@ -18,68 +19,109 @@ export interface DialerOptions {
   clock: Clock;
   /** Resolves when the far side of a connection serves this node. Rejects with `unauthorized`. */
   greeted?(connection: Connection): Promise<void>;
+  /** The same, asked anew unless the connection is new. Rejects when it does not work, too. */
+  confirmed?(connection: Connection, isNew: boolean): Promise<void>;
+  /** Why this node does not go to the peer; undefined: it does. */
+  shutOut?(peerId: string): MeshError | undefined;
   /** Addresses of the peer from elsewhere than libp2p's own store. */
   known(peerId: string): readonly Multiaddr[];
 }
 
-interface Dialling {
-  readonly addresses: ReadonlySet<string>;
-  readonly connection: Promise<Connection>;
-}
-
 export class Dialer {
   readonly #options: DialerOptions;
-  readonly #dialling = new Map<string, Dialling>();
+  readonly #dialling = new Map<string, PeerDial>();
 
   constructor(options: DialerOptions) {
     this.#options = options;
   }
 
   /**
-   * A connection to the peer: the one that is there, a direct one before a relayed one, or a new one to the addresses, or to
-   * those that are known. Dials to the same peer share one. Rejects with `peer_not_found`, `peer_unreachable` or `unauthorized`.
+   * A connection to the peer that is served there: the one that is open, a direct one before a relayed one, or a new one to the
+   * addresses, or to those that are known. Those who dial the same peer share what they find. Rejects with `peer_not_found`,
+   * `peer_unreachable` or `unauthorized`.
    */
   async dial(peerId: string, addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
-    const open = this.connectionTo(peerId);
-    if (open !== undefined) return open;
-    const dialling = this.#dialling.get(peerId);
-    if (dialling !== undefined) {
-      try {
-        return await unless(signal, dialling.connection);
-      } catch (error) {
-        // Who knows another address must not fail because the ones that were known before lead nowhere.
-        const nothingNew = addresses.every((address) => dialling.addresses.has(address.toString()));
-        if (signal.aborted || (nothingNew && addresses.length > 0)) throw dialError(peerId, error as Error);
+    const refusal = this.#options.shutOut?.(peerId);
+    if (refusal !== undefined) throw refusal;
+    try {
+      const open = this.connectionTo(peerId);
+      if (open !== undefined) {
+        // It may stand on the far side's porch.
+        await unless(signal, this.#greeted(open));
+        if (open.status === 'open') return open;
       }
-      return this.dial(peerId, addresses, signal);
+      const named = addresses.length > 0 ? addresses : await this.#known(peerId);
+      const running = this.#dialling.get(peerId);
+      if (running !== undefined) return await running.join(named, signal);
+      if (named.length === 0)
+        throw new MeshError('peer_not_found', noAddress(peerId), { details: { peer_id: peerId } });
+      // Looking them up takes a moment, in which the peer may have come by itself.
+      if (addresses.length === 0 && this.connectionTo(peerId) !== undefined) return this.dial(peerId, named, signal);
+      const dial: PeerDial = new PeerDial(
+        (stop) => this.#race(peerId, named, stop),
+        (connection) => this.#greeted(connection),
+        () => {
+          if (this.#dialling.get(peerId) === dial) this.#dialling.delete(peerId);
+        },
+      );
+      this.#dialling.set(peerId, dial);
+      return await dial.join(named, signal);
+    } catch (cause) {
+      throw dialError(peerId, cause as Error);
     }
-    const connection = this.#dialNew(peerId, addresses, signal).finally(() => this.#dialling.delete(peerId));
-    this.#dialling.set(peerId, { addresses: new Set(addresses.map(String)), connection });
+  }
+
+  /** As `dial`; but a connection that was there before has to prove that it works, and that the far side serves this node now. */
+  async reach(
+    peerId: string,
+    addresses: readonly Multiaddr[],
+    signal: AbortSignal,
+    again = false,
+  ): Promise<Connection> {
+    const before = new Set(this.#connectionsTo(peerId));
+    const connection = await this.dial(peerId, addresses, signal);
+    try {
+      await unless(signal, this.#confirmed(connection, !before.has(connection)));
+    } catch (cause) {
+      // One that was about to end says nothing about the peer.
+      const ended = connection.status !== 'open' && (cause as MeshError).code !== 'unauthorized';
+      if (ended && !again && !signal.aborted) return this.reach(peerId, addresses, signal, true);
+      throw dialError(peerId, cause as Error);
+    }
     return connection;
+  }
+
+  /**
+   * Whether the named address leads to the peer, also when the peer is connected by another one: what was dialled only to find
+   * out is closed again. Rejects as `dial`.
+   */
+  async tryAddress(peerId: string, address: Multiaddr, signal: AbortSignal): Promise<void> {
+    // Who is refused must not come twice at once: the far side has room for few whom it does not serve.
+    await this.reach(peerId, [address], signal);
+    const others = this.#connectionsTo(peerId);
+    if (others.some((open) => open.direction === 'outbound' && isSame(open.remoteAddr, address))) return;
+    try {
+      const connection = await this.dialAnew(peerId, [address], signal);
+      await unless(signal, this.#confirmed(connection, true));
+      const better = this.#connectionsTo(peerId).some(
+        (other) => other !== connection && (isRelayed(address) || !isRelayed(other.remoteAddr)),
+      );
+      const used = connection.streams.some(({ protocol }) => protocol === carriageProtocol);
+      if (better && !used) await connection.close().catch((error: Error) => connection.abort(error));
+    } catch (cause) {
+      throw dialError(peerId, cause as Error, this.connectionTo(peerId)?.remoteAddr);
+    }
   }
 
   /** The best open connection to the peer. */
   connectionTo(peerId: string): Connection | undefined {
-    const open = this.#options.host.getConnections(parsePeerId(peerId)).filter(({ status }) => status === 'open');
+    const open = this.#connectionsTo(peerId);
     return open.find(({ remoteAddr }) => !isRelayed(remoteAddr)) ?? open[0];
   }
 
   /** A new connection to one of these addresses, whatever connections there are. Rejects with an `AggregateError`. */
-  async dialAnew(peerId: string, addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
-    const { host, clock } = this.#options;
-    const { transportManager, connectionGater } = host.services.parts;
-    if ((await connectionGater.denyDialPeer?.(parsePeerId(peerId))) === true)
-      throw new AggregateError([new Error('this node may not connect to it')]);
-    return dialRace(addresses, {
-      clock,
-      signal,
-      dial: (address, stop) =>
-        withDeadline(
-          { clock, deadlineMs: addressDeadlineMs, signal: stop, dropped: (late) => late.abort(new Error('too late')) },
-          (dropped) => transportManager.dial(address, { signal: dropped }),
-          () => new MeshError('timeout', `${address} did not answer within ${addressDeadlineMs} ms`),
-        ),
-    });
+  dialAnew(peerId: string, addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
+    return this.#race(peerId, addresses, signal).connection;
   }
 
   /** A carriage stream to the peer. Rejects as `dial` does, or with `peer_protocol_error` when the peer is no taskmesh node. */
@@ -107,17 +149,34 @@ export class Dialer {
     }
   }
 
-  async #dialNew(peerId: string, addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
-    try {
-      const known = addresses.length > 0 ? addresses : await this.#known(peerId);
-      if (known.length === 0)
-        throw new MeshError('peer_not_found', noAddress(peerId), { details: { peer_id: peerId } });
-      const connection = await this.dialAnew(peerId, known, signal);
-      await this.#options.greeted?.(connection);
-      return connection;
-    } catch (cause) {
-      throw dialError(peerId, cause as Error);
-    }
+  #connectionsTo(peerId: string): Connection[] {
+    return this.#options.host.getConnections(parsePeerId(peerId)).filter(({ status }) => status === 'open');
+  }
+
+  #greeted(connection: Connection): Promise<void> {
+    return this.#options.greeted?.(connection) ?? Promise.resolve();
+  }
+
+  #confirmed(connection: Connection, isNew: boolean): Promise<void> {
+    return this.#options.confirmed?.(connection, isNew) ?? Promise.resolve();
+  }
+
+  #race(peerId: string, addresses: readonly Multiaddr[], signal: AbortSignal): DialRace {
+    const { host, clock } = this.#options;
+    const { transportManager, connectionGater } = host.services.parts;
+    return dialRace(addresses, {
+      clock,
+      signal,
+      async dial(address, stop) {
+        if ((await connectionGater.denyDialPeer?.(parsePeerId(peerId))) === true)
+          throw new Error('this node may not connect to it');
+        return withDeadline(
+          { clock, deadlineMs: addressDeadlineMs, signal: stop, dropped: (late) => late.abort(new Error('too late')) },
+          (dropped) => transportManager.dial(address, { signal: dropped }),
+          () => new MeshError('timeout', `${address} did not answer`),
+        );
+      },
+    });
   }
 
   async #known(peerId: string): Promise<Multiaddr[]> {
@@ -140,27 +199,32 @@ export function openCarriage(
   return new Dialer({ host, clock: systemClock, known: () => [] }).openCarriage(peerId, addresses, signal);
 }
 
-/** Settles as the promise does, or rejects as soon as the signal fires. */
-function unless<Result>(signal: AbortSignal, promise: Promise<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const giveUp = (): void => reject(new Error('it did not answer in time'));
-    signal.addEventListener('abort', giveUp, { once: true });
-    if (signal.aborted) giveUp();
-    promise.finally(() => signal.removeEventListener('abort', giveUp)).then(resolve, reject);
-  });
-}
-
 function noAddress(peerId: string): string {
   return `No address of peer ${peerId} is known. Name its multiaddr, or let discovery find it first.`;
 }
 
-function dialError(peerId: string, cause: Error): MeshError {
+/** `connected`: by which address the peer is connected all the same. */
+function dialError(peerId: string, cause: Error, connected?: Multiaddr): MeshError {
   if (cause instanceof MeshError && cause.code !== 'timeout') return cause;
-  return new MeshError(
-    'peer_unreachable',
-    `Peer ${peerId} could not be connected to: ${reasonOf(cause)}. Look whether it runs, then try again.`,
-    { cause, details: { peer_id: peerId } },
-  );
+  const next =
+    connected === undefined
+      ? 'Look whether it runs, then try again.'
+      : `It is connected all the same, by ${connected}.`;
+  return new MeshError('peer_unreachable', `Peer ${peerId} could not be connected to: ${reasonOf(cause)}. ${next}`, {
+    cause,
+    details: { peer_id: peerId, ...(isSilence(cause) ? { silent: true } : {}) },
+  });
+}
+
+/** Nobody refused and nothing broke: there was no answer. */
+function isSilence(cause: unknown): boolean {
+  if (cause instanceof AggregateError) return cause.errors.length > 0 && cause.errors.every(isSilence);
+  return cause instanceof MeshError && cause.code === 'timeout';
+}
+
+function isSame(one: Multiaddr, other: Multiaddr): boolean {
+  const withoutPeer = (address: Multiaddr): string => address.toString().replace(/\/p2p\/[^/]+$/, '');
+  return withoutPeer(one) === withoutPeer(other);
 }
 
 /** One line that tells people what libp2p found; several addresses may each have failed in their own way. */

@@ -10,6 +10,7 @@
 import type { Connection, IdentifyResult, Stream } from '@libp2p/interface';
 import { getLogger } from '@logtape/logtape';
 import type { CancelTimer, Clock } from '../../mesh/clock.ts';
+import { carriageProtocol } from '../carriage.ts';
 import type { Host } from '../libp2p-host.ts';
 import { dialable, isLoopback, isRelayed, parsePeerId } from './addresses.ts';
 import type { Dialer } from './dialer.ts';
@@ -20,6 +21,9 @@ const log = getLogger(['taskmesh', 'p2p', 'direct']);
 const inboundDelayMs = 100;
 const outboundDelayMs = 2_000;
 const longestDelayMs = 600_000;
+
+/** How long nobody may have opened a stream on a relayed connection before it is closed, in milliseconds. */
+const quietMs = 1_000;
 
 /** What one attempt may take, in milliseconds. */
 const attemptMs = 5_000;
@@ -117,11 +121,33 @@ export class DirectUpgrade implements Disposable {
   }
 
   async #giveUpRelay(peerId: string): Promise<void> {
-    await this.#options.retire(peerId, () => this.#relayedConnections(peerId).flatMap(({ streams }) => streams));
+    const streams = (): Stream[] => this.#relayedConnections(peerId).flatMap((connection) => connection.streams);
+    // A peer that has not noticed the direct one yet may just be opening a stream.
+    do {
+      await this.#options.retire(peerId, streams);
+      await this.#quiet();
+    } while (streams().some(({ protocol, status }) => protocol === carriageProtocol && status === 'open'));
     // The direct one may have gone in the meantime; then the relayed one is all there is.
     if (this.#ending.signal.aborted || !this.#hasDirect(peerId)) return;
     for (const connection of this.#relayedConnections(peerId))
       await connection.close().catch((error: Error) => connection.abort(error));
+  }
+
+  /** Resolves after a moment, or when the node stops. */
+  #quiet(): Promise<void> {
+    const { signal } = this.#ending;
+    return new Promise((resolve) => {
+      const cancelTimer = this.#options.clock.setTimer(quietMs, () => {
+        signal.removeEventListener('abort', end);
+        resolve();
+      });
+      const end = (): void => {
+        cancelTimer();
+        resolve();
+      };
+      if (signal.aborted) end();
+      else signal.addEventListener('abort', end, { once: true });
+    });
   }
 
   #hasDirect(peerId: string): boolean {

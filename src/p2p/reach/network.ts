@@ -1,14 +1,18 @@
 /** The node's view of other nodes: the operations `peers`, `connect` and `discover`, and the dialling that they share. */
 
+import type { Connection } from '@libp2p/interface';
+import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Clock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
 import type { CheckedInput, OperationOutput } from '../../mesh/operations.ts';
+import { inAnnouncedOrder } from '../discovery/announce-file.ts';
 import type { PeerBook } from '../discovery/peer-book.ts';
 import type { DiscoveryTrace } from '../discovery/trace.ts';
 import type { Host } from '../libp2p-host.ts';
 import type { Peer } from '../peer-client.ts';
 import { targetOf } from '../routing.ts';
 import { withDeadline } from '../with-deadline.ts';
+import { isLoopback, isRelayed } from './addresses.ts';
 import type { Dialer } from './dialer.ts';
 
 export interface NetworkOptions {
@@ -17,6 +21,10 @@ export interface NetworkOptions {
   book: PeerBook;
   trace: DiscoveryTrace;
   clock: Clock;
+  /** Whether this node serves the peer. */
+  serves(peerId: string): boolean;
+  /** Why the peer does not serve this node, as it said last. */
+  refusalOf(peerId: string): MeshError | undefined;
 }
 
 type PeerView = OperationOutput<'peers'>['peers'][number];
@@ -29,7 +37,7 @@ export class Network {
   }
 
   async connect(input: CheckedInput<'connect'>, signal?: AbortSignal): Promise<OperationOutput<'connect'>> {
-    const { host, dialer, clock, book } = this.#options;
+    const { host, clock, book } = this.#options;
     const peer = targetOf(input);
     if (peer === undefined) {
       throw new MeshError('invalid_params', 'Name the node to connect to: remote_multiaddr, or remote_peer_id.');
@@ -40,7 +48,7 @@ export class Network {
     const startedMs = clock.monotonicMs();
     const multiaddr = await withDeadline(
       { clock, deadlineMs: input.timeout_s * 1000, signal },
-      (stop) => connectTo(dialer, peer, stop),
+      (stop) => this.connectTo(peer, stop),
       () =>
         new MeshError(
           'peer_unreachable',
@@ -56,9 +64,28 @@ export class Network {
 
   /** Looks in every way that there is, in one order. */
   async discover(input: CheckedInput<'discover'>, signal?: AbortSignal): Promise<OperationOutput<'discover'>> {
-    const { host, trace } = this.#options;
-    const attempts = await trace.run(input, signal);
-    return { peers: host.getPeers().map(String), attempts };
+    const attempts = await this.#options.trace.run(input, signal);
+    return { peers: this.#served(), attempts };
+  }
+
+  /** Connects if need be, and makes sure that the peer serves this node; answers the address in use. */
+  async connectTo({ peerId, addresses }: Peer, signal: AbortSignal): Promise<string> {
+    const { host, dialer } = this.#options;
+    const connection = await dialer.reach(peerId, addresses, signal);
+    const stored = await host.peerStore.get(connection.remotePeer).catch(() => undefined);
+    return (
+      addressInUse(connection, [...addresses, ...(stored?.addresses ?? []).map(({ multiaddr }) => multiaddr)]) ?? ''
+    );
+  }
+
+  /** Connected peers, without those of whom is known that they do not serve this node, and without who stands on its porch. */
+  #served(): string[] {
+    const { host, serves, refusalOf } = this.#options;
+    const dialled = new Set(
+      host.getConnections().flatMap(({ direction, remotePeer }) => (direction === 'outbound' ? [`${remotePeer}`] : [])),
+    );
+    const ids = host.getPeers().map(String);
+    return ids.filter((id) => refusalOf(id) === undefined && (serves(id) || dialled.has(id)));
   }
 
   async peers({ connected_only, limit }: CheckedInput<'peers'>): Promise<OperationOutput<'peers'>> {
@@ -71,10 +98,9 @@ export class Network {
       const [connection] = connections.get(id) ?? [];
       const stored = known.get(id);
       const agent = stored?.metadata.get('AgentVersion');
-      const addresses = [
-        ...(connection ? [connection.remoteAddr.toString()] : []),
-        ...(stored?.addresses ?? []).map(({ multiaddr }) => withPeerId(multiaddr.toString(), id)),
-      ];
+      const told = (stored?.addresses ?? []).map(({ multiaddr }) => multiaddr);
+      const inUse = connection && addressInUse(connection, told);
+      const addresses = [...(inUse === undefined ? [] : [inUse]), ...told.map((address) => withPeerId(address, id))];
       return {
         peer_id: id,
         protocol: 'mesh',
@@ -91,12 +117,23 @@ export class Network {
   }
 }
 
-/** Connects if need be; answers the address in use. */
-export async function connectTo(dialer: Dialer, peer: Peer, signal: AbortSignal): Promise<string> {
-  const connection = await dialer.dial(peer.peerId, peer.addresses, signal);
-  return withPeerId(connection.remoteAddr.toString(), peer.peerId);
+/**
+ * The address by which the peer was dialled. One that has dialled this node did so from a port that nobody can dial: then one that
+ * it has told, on the same interface if there is any.
+ */
+function addressInUse(
+  { direction, remoteAddr, remotePeer }: Connection,
+  told: readonly Multiaddr[],
+): string | undefined {
+  const peerId = remotePeer.toString();
+  if (direction === 'outbound' || isRelayed(remoteAddr)) return withPeerId(remoteAddr, peerId);
+  const hostOf = (address: Multiaddr): string | undefined => address.getComponents()[0]?.value;
+  const usable = inAnnouncedOrder(told.filter((address) => isLoopback(remoteAddr) || !isLoopback(address)));
+  const address = usable.find((each) => hostOf(each) === hostOf(remoteAddr)) ?? usable[0];
+  return address && withPeerId(address, peerId);
 }
 
-function withPeerId(multiaddr: string, peerId: string): string {
-  return multiaddr.endsWith(`/p2p/${peerId}`) ? multiaddr : `${multiaddr}/p2p/${peerId}`;
+function withPeerId(address: Multiaddr, peerId: string): string {
+  const text = address.toString();
+  return text.endsWith(`/p2p/${peerId}`) ? text : `${text}/p2p/${peerId}`;
 }

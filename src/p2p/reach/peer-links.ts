@@ -92,9 +92,12 @@ export class PeerLinks {
    * has not noticed yet may still send requests there, and they are answered. `streams` is asked again each time.
    */
   async retire(peerId: string, streams: () => readonly Stream[]): Promise<void> {
-    const retiring = new Set(streams());
-    const links = (this.#links.get(peerId) ?? []).filter(({ stream }) => retiring.has(stream));
-    await Promise.all(links.map((link) => link.retire()));
+    for (;;) {
+      const retiring = new Set(streams());
+      const links = (this.#links.get(peerId) ?? []).filter(({ stream }) => retiring.has(stream));
+      if (links.length === 0) return;
+      await Promise.all(links.map((link) => link.retire()));
+    }
   }
 
   /** Ends the streams with a peer, and tells it why. */

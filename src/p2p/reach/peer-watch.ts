@@ -21,9 +21,12 @@ export interface PeerWatchOptions {
   onLost(peerId: string): void;
 }
 
+/** Not new: the peer was there before, and says that something has changed for this node. */
+type MeshPeerListener = (peerId: string, isNew: boolean) => void;
+
 export class PeerWatch implements Disposable {
   readonly #options: PeerWatchOptions;
-  readonly #joined = new Set<(peerId: string) => void>();
+  readonly #joined = new Set<MeshPeerListener>();
   /** Peers that are connected, with the address by which they came first. */
   readonly #connected = new Map<string, string>();
   /** Connected peers that have not said who they are. */
@@ -48,15 +51,15 @@ export class PeerWatch implements Disposable {
     return [...this.#connected.keys()].filter((peerId) => this.#isMeshPeer(peerId));
   }
 
-  /** Calls back for each node of the mesh that connects, or has more for this node than before, until the returned function is called. */
-  onMeshPeer(joined: (peerId: string) => void): () => void {
+  /** Calls back for each node of the mesh that connects, or has other rights for this node, until the returned function is called. */
+  onMeshPeer(joined: MeshPeerListener): () => void {
     this.#joined.add(joined);
     return () => void this.#joined.delete(joined);
   }
 
   /** A peer that was connected before has become one that is served, or says that something has changed over there. */
-  served(peerId: string): void {
-    if (this.#isMeshPeer(peerId)) for (const joined of [...this.#joined]) joined(peerId);
+  served(peerId: string, isNew: boolean): void {
+    if (this.#isMeshPeer(peerId)) for (const joined of [...this.#joined]) joined(peerId, isNew);
   }
 
   /** Resolves when all peers that are connected have said who they are, which takes one round trip. */
@@ -111,7 +114,7 @@ export class PeerWatch implements Disposable {
   readonly #onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
     const peerId = detail.peerId.toString();
     this.#options.book.identified(peerId, detail.protocols);
-    if (this.#isMeshPeer(peerId)) for (const joined of [...this.#joined]) joined(peerId);
+    if (this.#isMeshPeer(peerId)) for (const joined of [...this.#joined]) joined(peerId, true);
     this.#identified(peerId);
     void this.#measure(detail.peerId);
   };

@@ -10,12 +10,12 @@ import type { MeshError } from '../../mesh/errors.ts';
 import type { Limits } from '../../mesh/limits.ts';
 import { failureOf } from '../../rpc/errors.ts';
 import { encodeFrames, encodeMessage } from '../../rpc/frames.ts';
-import { notServed } from './not-served.ts';
 import type { Misconduct } from './misconduct.ts';
+import { notServed } from './not-served.ts';
 import type { Refusals } from './refusals.ts';
 import type { TrustBook } from './trust-book.ts';
 
-/** Connections of one peer that is not served: one that ends, and one that tries again. */
+/** Connections of one peer that is not served, without those that have heard so already and are about to end. */
 const maxOnPorchPerPeer = 2;
 
 /** How long a connection lives on after its last word, in milliseconds. */
@@ -37,6 +37,8 @@ export class Doorkeeper implements Disposable {
   readonly #options: DoorkeeperOptions;
   /** Connections of peers that are not served, each with the end of its time. */
   readonly #porch = new Map<Connection, CancelTimer>();
+  /** Connections that have had their last word. */
+  readonly #ending = new WeakSet<Connection>();
 
   constructor(options: DoorkeeperOptions) {
     this.#options = options;
@@ -45,6 +47,11 @@ export class Doorkeeper implements Disposable {
   /** What libp2p asks before it takes a connection. */
   readonly gater: ConnectionGater = {
     denyInboundEncryptedConnection: (peer) => this.#denies(peer),
+    // The DHT and others dial by themselves.
+    denyDialPeer: (peer) => {
+      const standing = this.#options.book.standing(peer.toString());
+      return !standing.served && standing.cause === 'revoked';
+    },
     // A relay carries bytes for those only whom it serves.
     denyInboundRelayReservation: (source) => !this.#options.book.serves(source.toString()),
     denyOutboundRelayedConnection: (source, destination) =>
@@ -125,12 +132,14 @@ export class Doorkeeper implements Disposable {
       refusals.add(peerId, 'shut_out', 'it broke the rules of the wire, and its time is not over.');
       return true;
     }
-    const open = connectionsOf(peer).length;
+    const connections = connectionsOf(peer);
+    const open = connections.length;
+    const waiting = connections.filter((connection) => !this.#ending.has(connection)).length;
     if (open >= limits.maxConnectionsPerPeer) {
       refusals.add(peerId, 'too_many_connections', `it has ${open} connections already.`);
       return true;
     }
-    if (book.serves(peerId) || (this.#porch.size < limits.maxPorch && open < maxOnPorchPerPeer)) return false;
+    if (book.serves(peerId) || (this.#porch.size < limits.maxPorch && waiting < maxOnPorchPerPeer)) return false;
     refusals.add(peerId, 'porch_full', 'too many connect that are not served.');
     return true;
   }
@@ -156,6 +165,7 @@ export class Doorkeeper implements Disposable {
     };
     this.#leavePorch(connection);
     if (connection.status !== 'open') return;
+    this.#ending.add(connection);
     this.#porch.set(connection, this.#options.clock.setTimer(lastWordMs, now));
     connection.addEventListener('close', () => this.#leavePorch(connection));
   }

@@ -34,12 +34,15 @@ export interface GreeterOptions {
   onMembership(issuer: string): void;
 }
 
+/** Resolves with what kept the far side from answering, if anything did. Rejects with its `unauthorized`. */
+type Greeting = Promise<Error | undefined>;
+
 export class Greeter {
   readonly #options: GreeterOptions;
   /** One greeting per connection, however many wait for it. */
-  readonly #greetings = new WeakMap<Connection, Promise<void>>();
+  readonly #greetings = new WeakMap<Connection, Greeting>();
   /** Those that have not ended yet. */
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Set<Greeting>();
   /** Peers to whom a ticket is being shown: not on two connections at once. */
   readonly #showing = new Map<string, Promise<void>>();
   readonly #refusedBy = new Map<string, MeshError>();
@@ -49,7 +52,32 @@ export class Greeter {
   }
 
   /** Resolves when the far side serves this node, or knows nothing of serving. Rejects with its `unauthorized`. */
-  greet(connection: Connection): Promise<void> {
+  async greet(connection: Connection): Promise<void> {
+    await this.#greeting(connection);
+  }
+
+  /** Greets anew: there is a ticket to show, or something to tell. */
+  again(connection: Connection): Promise<void> {
+    this.#greetings.delete(connection);
+    return this.greet(connection);
+  }
+
+  /** As `greet`, asked anew unless the connection is new. Rejects also with what kept the far side from answering. */
+  async confirm(connection: Connection, isNew: boolean): Promise<void> {
+    const last = this.#greetings.get(connection);
+    if (!isNew && last !== undefined && !this.#running.has(last)) this.#greetings.delete(connection);
+    const unanswered = await this.#greeting(connection);
+    if (unanswered === undefined || unanswered.name === 'UnsupportedProtocolError') return;
+    const peerId = connection.remotePeer.toString();
+    // Whom it has refused a moment ago, it may not even let in.
+    const refusal = this.#refusedBy.get(peerId);
+    if (refusal !== undefined) throw refusal;
+    if (toMeshError(unanswered).code === 'timeout') throw unanswered;
+    const what = `Peer ${peerId} broke off before it said whether it serves this node. Try again; its log says more.`;
+    throw new MeshError('peer_unreachable', what, { cause: unanswered, details: { peer_id: peerId } });
+  }
+
+  #greeting(connection: Connection): Greeting {
     let greeting = this.#greetings.get(connection);
     if (greeting === undefined) {
       const begun = this.#greet(connection);
@@ -59,12 +87,6 @@ export class Greeter {
       begun.catch(() => {}).finally(() => this.#running.delete(begun));
     }
     return greeting;
-  }
-
-  /** Greets anew: there is a ticket to show, or something to tell. */
-  again(connection: Connection): Promise<void> {
-    this.#greetings.delete(connection);
-    return this.greet(connection);
   }
 
   /** Why the peer does not serve this node, as it said last. */
@@ -77,7 +99,7 @@ export class Greeter {
     await Promise.allSettled(this.#running);
   }
 
-  async #greet(connection: Connection): Promise<void> {
+  async #greet(connection: Connection): Greeting {
     const peerId = connection.remotePeer.toString();
     const { book } = this.#options;
     const join = book.joins.find(({ inviter }) => inviter === peerId);
@@ -85,10 +107,11 @@ export class Greeter {
       if (join === undefined) await this.#hello(connection, peerId);
       else await this.#joinOnce(connection, join);
       this.#refusedBy.delete(peerId);
+      return undefined;
     } catch (thrown) {
       const error = toMeshError(thrown);
       // A peer that is no taskmesh node, or an older one, or a connection that broke: whoever uses it will find out.
-      if (error.code !== 'unauthorized') return;
+      if (error.code !== 'unauthorized') return thrown as Error;
       this.#remember(peerId, error);
       // A peer that has dialled this node is served here, whether it serves this node or not.
       if (connection.direction === 'outbound') await connection.close().catch(() => connection.abort(error));

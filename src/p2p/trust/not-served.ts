@@ -1,4 +1,4 @@
-/** How a node says that it does not serve a peer at all, or does not look for it: what has to be run, and on which machine. */
+/** How a node says that it does not serve a peer at all, or does not go to it: what has to be run, and on which machine. */
 
 import { MeshError } from '../../mesh/errors.ts';
 
@@ -18,7 +18,7 @@ export function notServed(cause: 'revoked' | 'unlisted', ownPeerId: string, peer
 export function shutOut(peerId: string): MeshError {
   return new MeshError(
     'unauthorized',
-    `This node has shut ${peerId} out, and does not look for it. Run "taskmesh grant ${peerId}" here to let it in again.`,
+    `This node has shut ${peerId} out, and does not go to it. Run "taskmesh grant ${peerId}" here to let it in again.`,
     { details: { cause: 'revoked', peer_id: peerId } },
   );
 }

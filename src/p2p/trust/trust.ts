@@ -41,8 +41,8 @@ export interface Attachments {
   endLinks(peerId: string, error: MeshError): void;
   /** Places where listed peers are to be looked for; called again when they change. */
   keepPlace(peerId: string, addresses: readonly string[]): void;
-  /** A peer has become one that is served, or has more for this node than before. */
-  onServed(peerId: string): void;
+  /** A peer has become one that is served, or, when that is not new, has other rights for this node than before. */
+  onServed(peerId: string, isNew: boolean): void;
   /** A peer has been listed, or let in again: it may be looked for. */
   seek(peerId: string): void;
 }
@@ -119,7 +119,7 @@ export class Trust implements AsyncDisposable {
     return this.#greeter.refusalOf(peerId);
   }
 
-  /** Why this node does not go to the peer by itself: it has shut it out. */
+  /** Why this node does not go to the peer: it has shut it out. */
   shutOut(peerId: string): MeshError | undefined {
     const standing = this.book.standing(peerId);
     return standing.served || standing.cause === 'unlisted' ? undefined : shutOut(peerId);
@@ -153,7 +153,7 @@ export class Trust implements AsyncDisposable {
         // Who dials says hello once; another one says that something has changed over there.
         const changedThere = connection.direction === 'outbound' || this.#heard.has(connection);
         this.#heard.add(connection);
-        if (served && (changedThere || !before)) this.#peerChanged(connection);
+        if (served && (changedThere || !before)) this.#peerChanged(connection, !before);
       },
       { maxInboundStreams: maxJoinStreams, maxOutboundStreams: maxJoinStreams, runOnLimitedConnection: true },
     );
@@ -184,6 +184,12 @@ export class Trust implements AsyncDisposable {
     if (this.#options.hasMeshKey && connection.direction === 'outbound') await this.#greeter.greet(connection);
   }
 
+  /** Whether the far side serves this node; asked anew unless the connection is new. Rejects when it does not, or does not answer. */
+  async confirmed(connection: Connection, isNew: boolean): Promise<void> {
+    // Without a mesh key whoever can connect is served: a new connection needs no proof, and no round trip.
+    if (!isNew || this.#options.hasMeshKey) await this.#greeter.confirm(connection, isNew);
+  }
+
   /** The peer sends more than it may, and does not heed it. */
   onAbuse(peerId: string, error: MeshError): void {
     if (this.#misconduct.leftMs(peerId) > 0) return;
@@ -207,7 +213,7 @@ export class Trust implements AsyncDisposable {
     this.greeted(connection).then(
       () => {
         const peerId = connection.remotePeer.toString();
-        if (!before && this.serves(peerId)) this.#attached?.onServed(peerId);
+        if (!before && this.serves(peerId)) this.#attached?.onServed(peerId, true);
       },
       () => {},
     );
@@ -237,11 +243,14 @@ export class Trust implements AsyncDisposable {
   }
 
   /** The peer has said that something changed: whether it serves this node is asked again, if it did not. */
-  #peerChanged(connection: Connection): void {
+  #peerChanged(connection: Connection, isNew: boolean): void {
     const peerId = connection.remotePeer.toString();
-    const tell = (): void => this.#attached?.onServed(peerId);
-    if (this.#greeter.refusalOf(peerId) === undefined) tell();
-    else this.#greeter.again(connection).then(tell, () => {});
+    if (this.#greeter.refusalOf(peerId) === undefined) this.#attached?.onServed(peerId, isNew);
+    else
+      this.#greeter.again(connection).then(
+        () => this.#attached?.onServed(peerId, true),
+        () => {},
+      );
   }
 
   #standingOn({ remotePeer }: Connection): string {
