@@ -64,7 +64,7 @@ test('Deno gets the permissions of its task, and the two that telling systemd ta
 
 test('all are shut in alike', () => {
   const alike = [
-    ...['Type', 'NotifyAccess', 'User', 'Group', 'UMask', 'WorkingDirectory', 'EnvironmentFile'],
+    ...['Type', 'NotifyAccess', 'User', 'Group', 'UMask', 'WorkingDirectory', 'EnvironmentFile', 'SyslogIdentifier'],
     ...['Restart', 'RestartPreventExitStatus', 'KillSignal', 'KillMode', 'TimeoutStartSec', 'TimeoutStopSec'],
     ...['LimitNOFILE', 'TasksMax', 'MemoryDenyWriteExecute', 'NoNewPrivileges', 'CapabilityBoundingSet'],
     ...['ProtectSystem', 'ProtectHome', 'ProtectProc', 'PrivateTmp', 'PrivateDevices', 'PrivateUsers'],
