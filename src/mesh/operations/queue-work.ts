@@ -83,7 +83,7 @@ export const complete = operation({
   title: 'Complete a task',
   summary: 'Hand in the result of a claimed task.',
   description:
-    'Ends a claimed task with its result (any JSON, up to 1 MiB). Only the holder of the lease can: fence is the one that claim answered. With status "failed" it does what p2p_taskqueue_fail_task does.',
+    'Ends a claimed task with its result (any JSON, up to 1 MiB). Only the holder of the lease can: fence is the one that claim answered. Repeating it is harmless: the first result stays. With status "failed" it does what p2p_taskqueue_fail_task does.',
   input: z.strictObject({
     ...lease,
     result: z.unknown().default(null),
