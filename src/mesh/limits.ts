@@ -20,7 +20,7 @@ export interface Limits {
   readonly maxTasks: number;
   /** Payloads and results in all, on disk. */
   readonly maxStoredBytes: number;
-  /** Claims and waits that are waiting. */
+  /** Claims and waits that are waiting. Peers get four fifths of the places: the rest is for the node's own callers. */
   readonly maxWaiters: number;
   /** Tasks in one `submit_many`. */
   readonly maxBatch: number;
@@ -67,6 +67,8 @@ export interface Limits {
   /** Requests of one peer that are worked on at once, over all its streams, and those of all peers together. */
   readonly maxPeerInFlight: number;
   readonly maxServing: number;
+  /** Claims and waits of one peer that are waiting. */
+  readonly maxPeerWaiters: number;
   /** Frames and bytes per second that one peer may send, and how many it may save up; over it, reading pauses. */
   readonly peerFramesPerSecond: number;
   readonly peerFrameBurst: number;
@@ -74,6 +76,8 @@ export interface Limits {
   readonly peerByteBurst: number;
   /** Connections in all. */
   readonly maxConnections: number;
+  /** Connections that have not said yet who they are; one address gets half of these places at most. */
+  readonly maxPendingConnections: number;
   /** Connections of one peer: one direct, one by a relay, and as many again while both sides dial. */
   readonly maxConnectionsPerPeer: number;
   /** Connections of peers that are not served (yet): they may show a ticket or a membership, and hear why not. */
@@ -168,11 +172,13 @@ export const defaultLimits: Limits = {
   peerRequestBurst: 20_000,
   maxPeerInFlight: 8_192,
   maxServing: 32_768,
+  maxPeerWaiters: 2_000,
   peerFramesPerSecond: 50_000,
   peerFrameBurst: 100_000,
   peerBytesPerSecond: 512 * MiB,
   peerByteBurst: 128 * MiB,
   maxConnections: 300,
+  maxPendingConnections: 64,
   maxConnectionsPerPeer: 8,
   maxPorch: 32,
   porchMs: 5_000,

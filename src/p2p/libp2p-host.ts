@@ -119,7 +119,7 @@ export async function buildHost(options: HostOptions): Promise<Host> {
       outboundStreamProtocolNegotiationTimeout: stepMs,
       // The default of 5 new connections a second per host refuses several nodes on one machine that start together.
       inboundConnectionThreshold: limits.maxConnections,
-      maxIncomingPendingConnections: 64,
+      maxIncomingPendingConnections: limits.maxPendingConnections,
       // Redials are the keeper's work (`reconnect.ts`); libp2p's own would double them.
       reconnectRetries: 0,
     },

@@ -203,14 +203,20 @@ function noAddress(peerId: string): string {
   return `No address of peer ${peerId} is known. Name its multiaddr, or let discovery find it first.`;
 }
 
+/** What the end of a connection that was there is called: by Node, by Deno, and by libp2p in the midst of a handshake. */
+const brokeOff = /ECONNRESET|reset by peer|EOF|stream (was|has been) (closed|reset)|broken pipe|EPIPE/i;
+
 /** `connected`: by which address the peer is connected all the same. */
 function dialError(peerId: string, cause: Error, connected?: Multiaddr): MeshError {
   if (cause instanceof MeshError && cause.code !== 'timeout') return cause;
+  const why = reasonOf(cause);
   const next =
-    connected === undefined
-      ? 'Look whether it runs, then try again.'
-      : `It is connected all the same, by ${connected}.`;
-  return new MeshError('peer_unreachable', `Peer ${peerId} could not be connected to: ${reasonOf(cause)}. ${next}`, {
+    connected !== undefined
+      ? `It is connected all the same, by ${connected}.`
+      : brokeOff.test(why)
+        ? 'It runs, and broke off the handshake: its mesh key is another one than ours, or it takes no more connections. Compare the two machines’ mesh.key, then try again.'
+        : 'Look whether it runs, then try again.';
+  return new MeshError('peer_unreachable', `Peer ${peerId} could not be connected to: ${why}. ${next}`, {
     cause,
     details: { peer_id: peerId, ...(isSilence(cause) ? { silent: true } : {}) },
   });

@@ -12,6 +12,7 @@ import { failureOf } from '../../rpc/errors.ts';
 import { encodeFrames, encodeMessage } from '../../rpc/frames.ts';
 import type { Misconduct } from './misconduct.ts';
 import { notServed } from './not-served.ts';
+import { PendingConnections } from './pending-connections.ts';
 import type { Refusals } from './refusals.ts';
 import type { TrustBook } from './trust-book.ts';
 
@@ -21,13 +22,15 @@ const maxOnPorchPerPeer = 2;
 /** How long a connection lives on after its last word, in milliseconds. */
 const lastWordMs = 500;
 
+const porchFull = ['porch_full', 'too many connect that are not served.'] as const;
+
 export interface DoorkeeperOptions {
   peerId: string;
   book: TrustBook;
   refusals: Refusals;
   misconduct: Misconduct;
   clock: Clock;
-  limits: Pick<Limits, 'maxPorch' | 'porchMs' | 'maxConnectionsPerPeer' | 'maxFrameBytes'>;
+  limits: Pick<Limits, 'maxPendingConnections' | 'maxPorch' | 'porchMs' | 'maxConnectionsPerPeer' | 'maxFrameBytes'>;
   connectionsOf(peer?: PeerId): Connection[];
   /** Ends the peer's carriage streams, with a last word. */
   endLinks(peerId: string, error: MeshError): void;
@@ -35,6 +38,7 @@ export interface DoorkeeperOptions {
 
 export class Doorkeeper implements Disposable {
   readonly #options: DoorkeeperOptions;
+  readonly #pending: PendingConnections;
   /** Connections of peers that are not served, each with the end of its time. */
   readonly #porch = new Map<Connection, CancelTimer>();
   /** Connections that have had their last word. */
@@ -42,11 +46,16 @@ export class Doorkeeper implements Disposable {
 
   constructor(options: DoorkeeperOptions) {
     this.#options = options;
+    this.#pending = new PendingConnections(options.limits.maxPendingConnections);
   }
 
   /** What libp2p asks before it takes a connection. */
   readonly gater: ConnectionGater = {
-    denyInboundEncryptedConnection: (peer) => this.#denies(peer),
+    denyInboundConnection: (connection) => !this.#pending.add(connection),
+    denyInboundEncryptedConnection: (peer, connection) => {
+      this.#pending.known(connection);
+      return this.#denies(peer);
+    },
     // The DHT and others dial by themselves.
     denyDialPeer: (peer) => {
       const standing = this.#options.book.standing(peer.toString());
@@ -69,12 +78,18 @@ export class Doorkeeper implements Disposable {
 
   /** A connection came: one that is not served has its time from now on. */
   opened(connection: Connection): void {
-    const { book, clock, limits } = this.#options;
-    if (connection.direction !== 'inbound' || book.serves(connection.remotePeer.toString())) return;
+    const { book, clock, limits, refusals } = this.#options;
+    const peerId = connection.remotePeer.toString();
+    if (connection.direction !== 'inbound' || book.serves(peerId)) return;
+    // Many may have been let in at once while there was room for one.
+    if (this.#porch.size >= limits.maxPorch) {
+      refusals.add(peerId, ...porchFull);
+      connection.abort(new Error('the porch is full'));
+      return;
+    }
     const late = (): void => {
       this.#porch.delete(connection);
-      if (book.serves(connection.remotePeer.toString())) return;
-      this.#close(connection, this.#refusal(connection.remotePeer.toString()));
+      if (!book.serves(peerId)) this.#close(connection, this.#refusal(peerId));
     };
     this.#porch.set(connection, clock.setTimer(limits.porchMs, late));
     connection.addEventListener('close', () => this.#leavePorch(connection));
@@ -140,7 +155,7 @@ export class Doorkeeper implements Disposable {
       return true;
     }
     if (book.serves(peerId) || (this.#porch.size < limits.maxPorch && waiting < maxOnPorchPerPeer)) return false;
-    refusals.add(peerId, 'porch_full', 'too many connect that are not served.');
+    refusals.add(peerId, ...porchFull);
     return true;
   }
 

@@ -20,7 +20,13 @@ const refusedRestMs = 100;
 const maxGone = 1_000;
 
 export type PermitLimits = ReadLimits &
-  Pick<Limits, 'peerRequestsPerSecond' | 'peerRequestBurst' | 'maxPeerInFlight' | 'maxServing'>;
+  Pick<
+    Limits,
+    'peerRequestsPerSecond' | 'peerRequestBurst' | 'maxPeerInFlight' | 'maxServing' | 'maxWaiters' | 'maxPeerWaiters'
+  >;
+
+/** What peers may hold together of the places for what waits. */
+const peersShareOfWaiters = 0.8;
 
 export interface PermitsOptions {
   clock: Clock;
@@ -42,8 +48,8 @@ export class Permits {
   readonly #options: PermitsOptions;
   readonly #permits = new Map<string, Permit>();
   readonly #gone = new Set<string>();
-  /** Requests of all peers that are being worked on. */
-  readonly #total = { inFlight: 0 };
+  /** Requests of all peers that are being worked on, and those of them that wait. */
+  readonly #total = { inFlight: 0, waiting: 0 };
 
   constructor(options: PermitsOptions) {
     this.#options = options;
@@ -108,7 +114,7 @@ export class Permit {
   /** What may be read of it. */
   readonly budget: ReadBudget;
   readonly #options: PermitsOptions;
-  readonly #total: { inFlight: number };
+  readonly #total: { inFlight: number; waiting: number };
   readonly #bucket: TokenBucket;
   readonly #patience: TokenBucket;
   readonly #waiting = new Set<Waiting>();
@@ -118,7 +124,7 @@ export class Permit {
   #requests = 0;
   #overRate: MeshError | undefined;
 
-  constructor(peerId: string, options: PermitsOptions, total: { inFlight: number }) {
+  constructor(peerId: string, options: PermitsOptions, total: { inFlight: number; waiting: number }) {
     this.peerId = peerId;
     this.#options = options;
     this.#total = total;
@@ -174,7 +180,7 @@ export class Permit {
   }
 
   /**
-   * Runs a call in the form that is allowed, or throws `unauthorized`. One that waits follows the grant: it ends with
+   * Runs a call in the form that is allowed, or throws `unauthorized`, or `too_many_waiters` for one that would wait. One that waits follows the grant: it ends with
    * `unauthorized` when that is taken away meanwhile, and goes on with the new input when the grant is narrowed or widened.
    */
   async run<Name extends OperationName, Result>(
@@ -184,12 +190,14 @@ export class Permit {
   ): Promise<Result> {
     const allowed = this.allow(name, input);
     if ((operationEntry(name).waitMs?.(input) ?? 0) <= 0) return call(signal, allowed);
+    this.#checkWaiters();
     const { clock } = this.#options;
     const startedMs = clock.monotonicMs();
     const controller = new AbortController();
     const waiting: Waiting = { name, input, look, controller, allowed, outdated: new AbortController() };
     const ended = controller.signal;
     this.#waiting.add(waiting);
+    this.#total.waiting++;
     try {
       for (;;) {
         const outdated = waiting.outdated.signal;
@@ -204,6 +212,7 @@ export class Permit {
       }
     } finally {
       this.#waiting.delete(waiting);
+      this.#total.waiting--;
     }
   }
 
@@ -238,6 +247,15 @@ export class Permit {
     if (error.code !== 'unauthorized') return;
     const { grant, cause } = error.details ?? {};
     this.#options.refusals.add(this.peerId, String(grant ?? cause ?? 'other'), error.message);
+  }
+
+  #checkWaiters(): void {
+    const { maxWaiters, maxPeerWaiters } = this.#options.limits;
+    if (this.#waiting.size < maxPeerWaiters && this.#total.waiting < peersShareOfWaiters * maxWaiters) return;
+    throw new MeshError(
+      'too_many_waiters',
+      `${this.#waiting.size} claims and waits of this peer are waiting here, ${this.#total.waiting} of all peers: as many as may. Try again later.`,
+    );
   }
 
   #takeToken(grant: Grant): void {

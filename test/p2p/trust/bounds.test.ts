@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { multiaddr } from '@multiformats/multiaddr';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultLimits } from '../../../src/mesh/limits.ts';
@@ -75,10 +77,57 @@ bounds('calls in flight are bounded for one peer and for all', async () => {
   await until(async () => (await node.mesh.call('status', { detail: true })).detail?.waiters === 0);
 });
 
+bounds('what peers let wait leaves places for one another, and for the node’s own callers', async () => {
+  await using node = await startNode({ limits: { maxWaiters: 10, maxPeerWaiters: 5 } });
+  await using one = await rawHost([]);
+  await using two = await rawHost([]);
+  const claim = (id: number) => ({
+    ...request('tools/call', {
+      name: 'p2p_taskqueue_claim_next',
+      arguments: { supported_task_types: ['no'], wait_s: 60 },
+    }),
+    id,
+  });
+  const code = (message: Awaited<ReturnType<typeof first.next>>) =>
+    JSON.stringify(message).includes('too_many_waiters');
+  const first = await rawCarriage(one, node.address);
+  for (let i = 0; i < 6; i++) first.send(claim(i));
+  const refused = await first.next();
+  assert.equal([refused?.id, code(refused)], [5, true]);
+  const second = await rawCarriage(two, node.address);
+  for (let i = 0; i < 4; i++) second.send(claim(i));
+  const refusedToo = await second.next();
+  assert.equal([refusedToo?.id, code(refusedToo)], [3, true]);
+  const own = node.mesh.call('claim', { supported_task_types: ['own'], wait_s: 60 });
+  const { task_id } = await node.mesh.call('submit', { task_type: 'own' });
+  assert.is((await own).task?.task_id, task_id);
+  for (const { stream } of [first, second]) stream.abort(new Error('done'));
+});
+
+bounds('who opens connections and says nothing leaves places for those who come from elsewhere', async () => {
+  await using node = await startNode({ limits: { maxPendingConnections: 8 } });
+  await using peer = await startNode();
+  const port = Number(
+    multiaddr(node.address)
+      .getComponents()
+      .find(({ name }) => name === 'tcp')?.value,
+  );
+  const silent = Array.from({ length: 12 }, () =>
+    connect({ port, host: '127.0.0.1', localAddress: '127.0.0.9' }).on('error', () => {}),
+  );
+  try {
+    // Four are let in and kept; the others are cut off at once.
+    await until(async () => silent.filter(({ destroyed }) => destroyed).length === 8);
+    assert.is((await peer.mesh.call('status', { remote_multiaddr: node.address })).peer_id, node.peerId);
+    assert.is(silent.filter(({ destroyed }) => !destroyed).length, 4);
+  } finally {
+    for (const socket of silent) socket.destroy();
+  }
+});
+
 bounds('connections of one peer are bounded', async () => {
   await using node = await startNode({ limits: { maxConnectionsPerPeer: 2 } });
   await using peer = await rawHost([]);
-  const { multiaddr } = await import('@multiformats/multiaddr');
   const dialled = await Promise.allSettled(
     Array.from({ length: 5 }, () => peer.dial(multiaddr(node.address), { force: true })),
   );

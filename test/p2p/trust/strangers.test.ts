@@ -18,6 +18,16 @@ strangers('without the mesh key, and with another one, nobody gets in', async ()
   }
 });
 
+strangers('who has another mesh key hears that it may be the key', async () => {
+  await using mesh = await testMesh();
+  await using other = await testMesh();
+  await using a = await mesh.start();
+  await using foreign = await other.start();
+  const error = await failureOf(foreign.mesh.call('connect', { remote_multiaddr: a.address }));
+  assert.is(error.code, 'peer_unreachable');
+  assert.match(error.message, 'its mesh key is another one than ours');
+});
+
 strangers('with the key and not on the list one is refused, and hears what to run where', async () => {
   await using mesh = await testMesh();
   await using a = await mesh.start();
