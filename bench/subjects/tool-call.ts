@@ -40,8 +40,15 @@ const payload = { text: 'x'.repeat(80) };
 const callsPerTurn = 6;
 /** Calls at the beginning of a turn that do not count: threads and processors wake up. */
 const uncounted = 2;
-/** The whole has so many times a part's calls: its p99 is wanted, of the parts only the median. */
+/** The whole has so many turns while a part has one: its p99 is wanted, of the parts only the median. */
 const serviceTurns = 3;
+
+/** The rungs, with the service's turns spread among them: each turn as long as any other, and none warmed by the one before. */
+function turnsOf(rungs: readonly Rung[]): Rung[] {
+  const parts = rungs.filter((rung) => rung !== 'service');
+  const every = Math.ceil(parts.length / serviceTurns);
+  return parts.flatMap((rung, index): Rung[] => (index % every === every - 1 ? [rung, 'service'] : [rung]));
+}
 
 const peerIdOf = (address: string): string => address.slice(address.lastIndexOf('/') + 1);
 const epochMs = (): number => performance.timeOrigin + performance.now();
@@ -88,11 +95,11 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...fold
     const rungsThere = ladderOf(operation, (rung) => urls[rung] !== undefined);
     const senders = new Map(rungsThere.map((rung) => [rung, submitTo(rung, operation)] as const));
     const times = new Map<Rung, number[]>(rungsThere.map((rung) => [rung, []]));
+    const turns = turnsOf(rungsThere);
     const until = performance.now() + ms;
     for (let cycle = 0; cycle === 0 || performance.now() < until; cycle++) {
-      for (const rung of cycle % 2 === 0 ? rungsThere : rungsThere.toReversed()) {
-        const calls = callsPerTurn * (rung === 'service' ? serviceTurns : 1);
-        for (let call = 0; call < calls; call++) {
+      for (const rung of cycle % 2 === 0 ? turns : turns.toReversed()) {
+        for (let call = 0; call < callsPerTurn; call++) {
           const from = performance.now();
           await senders.get(rung)?.();
           if (call >= uncounted) times.get(rung)?.push((performance.now() - from) * 1000);

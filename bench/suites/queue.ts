@@ -32,7 +32,7 @@ interface Growth {
 
 /** How ours grows: what is varied beside the base. */
 const growth: Readonly<Record<Mode, Growth>> = {
-  full: { in_flight: [8, 256], backlog: [10_000, 100_000], payload_bytes: [16_384, 262_144] },
+  full: { in_flight: [8, 256], backlog: [10_000, 50_000], payload_bytes: [4_096, 65_536] },
   quick: { in_flight: [], backlog: [10_000], payload_bytes: [] },
   smoke: { in_flight: [], backlog: [], payload_bytes: [] },
 };
