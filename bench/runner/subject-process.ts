@@ -14,7 +14,7 @@ import { commandFor } from './runtimes.ts';
 export type RoundMessage = SubjectMessage & { bench: 'round' };
 
 /** How long opening may take, and closing, in milliseconds. */
-const openDeadlineMs = 60_000;
+const openDeadlineMs = 30_000;
 const closeDeadlineMs = 10_000;
 /** What is kept of what it says besides, for error messages. */
 const maxTailCharacters = 2_000;

@@ -86,7 +86,7 @@ async function plan({ mode, runtimes, folder }: PlanContext): Promise<SuitePlan>
   const executable = await compileFloor(folder);
   const [first = 'node'] = runtimes;
   return {
-    ...(mode === 'full' ? { processes: 3, rounds: 4 } : mode === 'quick' ? { processes: 1, rounds: 6 } : {}),
+    ...(mode === 'full' ? { processes: 3, rounds: 3 } : mode === 'quick' ? { processes: 1, rounds: 6 } : {}),
     metrics: {
       latency: { title: 'Latency', unit: 'µs', better: 'less' },
       rate: { title: 'Throughput', unit: 'calls/s', better: 'more' },
