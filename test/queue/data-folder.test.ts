@@ -115,7 +115,7 @@ lock(
     assert.ok(modes.length >= 5, `${modes}`);
     assert.equal(
       modes.filter(([, mode]) => mode !== '600'),
-      [],
+      [['cache.sqlite-values', '700']],
     );
   },
 );
