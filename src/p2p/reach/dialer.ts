@@ -203,8 +203,8 @@ function noAddress(peerId: string): string {
   return `No address of peer ${peerId} is known. Name its multiaddr, or let discovery find it first.`;
 }
 
-/** What the end of a connection that was there is called: by Node, by Deno, and by libp2p in the midst of a handshake. */
-const brokeOff = /ECONNRESET|reset by peer|EOF|stream (was|has been) (closed|reset)|broken pipe|EPIPE/i;
+/** Nobody listens there; anything else may also be the far end of a handshake with another key, which breaks off or is silent. */
+const nobody = /ECONNREFUSED|refused|EHOSTUNREACH|ENETUNREACH|unreachable/i;
 
 /** `connected`: by which address the peer is connected all the same. */
 function dialError(peerId: string, cause: Error, connected?: Multiaddr): MeshError {
@@ -213,9 +213,9 @@ function dialError(peerId: string, cause: Error, connected?: Multiaddr): MeshErr
   const next =
     connected !== undefined
       ? `It is connected all the same, by ${connected}.`
-      : brokeOff.test(why)
-        ? 'It runs, and broke off the handshake: its mesh key is another one than ours, or it takes no more connections. Compare the two machines’ mesh.key, then try again.'
-        : 'Look whether it runs, then try again.';
+      : nobody.test(why)
+        ? 'Look whether it runs, then try again.'
+        : 'Look whether it runs and whether both machines have the same mesh.key, or none, then try again.';
   return new MeshError('peer_unreachable', `Peer ${peerId} could not be connected to: ${why}. ${next}`, {
     cause,
     details: { peer_id: peerId, ...(isSilence(cause) ? { silent: true } : {}) },
