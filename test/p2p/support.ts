@@ -93,11 +93,11 @@ async function agentOf({ mesh }: TestNode, peerId: string): Promise<string | nul
   return peers.find(({ peer_id }) => peer_id === peerId)?.agent ?? null;
 }
 
-/** For what has no event: asks again after each turn of the event loop, for 10 s at most. */
+/** For what has no event: asks again after each turn of the event loop, for 30 s at most. */
 export async function until(fits: () => boolean | Promise<boolean>): Promise<void> {
-  const untilMs = performance.now() + 10_000;
+  const untilMs = performance.now() + 30_000;
   while (!(await fits())) {
-    if (performance.now() > untilMs) throw new Error(`did not come true within 10 s: ${fits}`);
+    if (performance.now() > untilMs) throw new Error(`did not come true within 30 s: ${fits}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
