@@ -84,12 +84,14 @@ export function ratioEstimate(of: Rounds, to: Rounds, seed = 1): RatioEstimate |
 
 /**
  * The ratio of two sides that did not run in turns, such as two reports. Its interval is made of those of the sides: how far each
- * may be off, as a factor, squared and added.
+ * may be off, as a factor, squared and added. Undefined when a side may be zero or less.
  */
 export function unpairedRatio(of: Rounds, to: Rounds, seed = 1): RatioEstimate | undefined {
   const counts = [of, to].map((side) => side.flat().filter(Number.isFinite).length);
   if (Math.min(...counts) === 0) return undefined;
   const [one, other] = [estimate(of, seed), estimate(to, seed)];
+  // A difference that may be zero or less, such as a part of a whole that is smaller than the noise, has no ratio to speak of.
+  if (one.low <= 0 || other.low <= 0) return undefined;
   const value = one.value / other.value;
   const factor = (up: number, down: number): number => Math.exp(Math.hypot(Math.log(up), Math.log(down)));
   const low = value / factor(one.value / one.low, other.high / other.value);

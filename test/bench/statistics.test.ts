@@ -97,4 +97,12 @@ test('a seed repeats an order, and every item stays', () => {
   assert.equal(order.toSorted(), items);
 });
 
+test('what may be zero or less has no ratio to another report', () => {
+  const part = [[-3, 5, 9, -1, 4, 2]];
+  const clear = [[10, 11, 10, 11, 10, 11]];
+  assert.is(unpairedRatio(part, clear), undefined);
+  assert.is(unpairedRatio(clear, part), undefined);
+  assert.is(unpairedRatio(clear, [[20, 21, 20, 21, 20, 21]])?.verdict, 'less');
+});
+
 test.run();
