@@ -5,6 +5,7 @@
 
 import type { Connection, PrivateKey, Stream } from '@libp2p/interface';
 import { getLogger } from '@logtape/logtape';
+import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Clock } from '../mesh/clock.ts';
 import type { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
@@ -107,7 +108,10 @@ export async function openNetwork(options: OpenNetworkOptions): Promise<OpenNetw
     }),
   );
   const { greeted, confirmed, refusalOf, serves, shutOut } = options;
-  const dialer = new Dialer({ host, clock, greeted, confirmed, shutOut, known: (id) => finder.addressesOf(id) });
+  const named = (id: string): Multiaddr[] =>
+    configured.flatMap(({ peerId, address }) => (peerId === id && address !== undefined ? [address] : []));
+  const known = (id: string): Multiaddr[] => [...named(id), ...finder.addressesOf(id)];
+  const dialer = new Dialer({ host, clock, greeted, confirmed, shutOut, known });
   const tryPlace = (deadlineMs: number): Omit<Parameters<typeof attempt>[1], 'signal'> => ({
     ownPeerId,
     clock,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { suite } from '../tooling/suite.ts';
 import { mayImport, readImports, roomOf, root } from './rooms.ts';
 
 const test = suite('rooms');

@@ -1,9 +1,9 @@
 /** The rule that says from which load on the bridge is better. */
 
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { RatioEstimate } from '../../bench/suite.ts';
 import { type Crossover, crossoverOf, crossoverText, type LoadStep } from '../../bench/suites/bought-crossover.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('crossover');
 

@@ -1,10 +1,10 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { plannedSuites } from '../../bench/runner/plan-of.ts';
 import type { Mode } from '../../bench/suite.ts';
 import { clock } from '../../bench/suites/clock.ts';
 import { hop } from '../../bench/suites/hop.ts';
 import { suites } from '../../bench/suites.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('budgets');
 

@@ -1,10 +1,10 @@
 /** The rules for choosing a layout, on figures that are made up so that each of them has to speak. */
 
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adviceFrom, defaultLayout } from '../../bench/page/choose.ts';
 import type { SuiteReport } from '../../bench/report-schema.ts';
 import { crossoverOf } from '../../bench/suites/bought-crossover.ts';
+import { suite } from '../tooling/suite.ts';
 import { around, latency, madeUpReport, madeUpSuite } from './made-up-report.ts';
 
 const test = suite('which layout to choose when');

@@ -1,7 +1,7 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compareReports } from '../../bench/page/compare-reports.ts';
 import type { SuiteReport } from '../../bench/report-schema.ts';
+import { suite } from '../tooling/suite.ts';
 import { around, latency, type MadeUpCell, madeUpReport, madeUpSuite, rate } from './made-up-report.ts';
 
 const test = suite('compare');

@@ -1,6 +1,5 @@
 /** The harness against channels whose delay is known: what it says must be what was put in. */
 
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { seededRandom } from '../../bench/random.ts';
 import { evaluateSuite } from '../../bench/runner/evaluate.ts';
@@ -8,6 +7,7 @@ import { type MeasuredSuite, runSuite } from '../../bench/runner/run-suite.ts';
 import { currentRuntime as runtime } from '../../bench/runner/runtimes.ts';
 import type { Cell, Suite, SuitePlan } from '../../bench/suite.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('harness');
 const file = new URL('../../bench/subjects/hop.ts', import.meta.url);

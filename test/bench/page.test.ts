@@ -1,4 +1,3 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { adviceFrom } from '../../bench/page/choose.ts';
 import { headlineOf } from '../../bench/page/headline.ts';
@@ -7,6 +6,7 @@ import { markdownOf } from '../../bench/page/markdown.ts';
 import { number, withInterval } from '../../bench/page/numbers.ts';
 import { folderNameOf } from '../../bench/page/write-report.ts';
 import type { PlotReport, Report } from '../../bench/report-schema.ts';
+import { suite } from '../tooling/suite.ts';
 import { around, latency, madeUpReport, madeUpSuite } from './made-up-report.ts';
 
 const test = suite('the report’s page');

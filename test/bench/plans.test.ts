@@ -1,6 +1,5 @@
 /** The suites' plans hang together: what is compared, drawn and repeated is also measured. */
 
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { seededRandom } from '../../bench/random.ts';
 import { runtimeNames } from '../../bench/runner/runtimes.ts';
@@ -10,6 +9,7 @@ import { startUp } from '../../bench/suites/start-up.ts';
 import { toolCall } from '../../bench/suites/tool-call.ts';
 import { wire } from '../../bench/suites/wire.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('plans');
 const suites: readonly Suite[] = [toolCall, bought, wire, startUp];

@@ -1,6 +1,6 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Progress } from '../../bench/runner/progress.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('progress');
 

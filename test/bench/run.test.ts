@@ -4,11 +4,11 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Report, report } from '../../bench/report-schema.ts';
 import { commandFor, currentRuntime } from '../../bench/runner/runtimes.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('bench/run.ts');
 

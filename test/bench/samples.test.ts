@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { pooledQuantile } from '../../bench/runner/pooled-quantile.ts';
 import { Samples } from '../../bench/samples.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('samples');
 

@@ -1,7 +1,7 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { seededRandom, shuffled } from '../../bench/random.ts';
 import { estimate, median, quantile, ratioEstimate, ratios, unpairedRatio, verdictOf } from '../../bench/statistics.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('statistics');
 

@@ -4,13 +4,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { platform } from 'node:os';
 import process from 'node:process';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { executableOf } from '../../bench/runner/runtimes.ts';
 import { McpClient } from '../../bench/subjects/mcp-client.ts';
 import { figuresOf } from '../../bench/subjects/process-figures.ts';
 import { openOwnQueue } from '../../bench/subjects/queue-own.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('subjects');
 

@@ -1,8 +1,8 @@
 /** Where the time of a tool call goes: the parts that the rungs of the ladder make. */
 
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ladderOf, partsOf, type Rung } from '../../bench/subjects/tool-call-rung.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('parts of a tool call');
 

@@ -4,7 +4,6 @@
  */
 
 import { join } from 'node:path';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checked } from '../../src/mesh/checked.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
@@ -13,6 +12,7 @@ import type { NodeOptions } from '../../src/mesh/node-options.ts';
 import { type OperationName, operationNames } from '../../src/mesh/operations.ts';
 import { errorCode } from '../support/error-code.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { peerIdOfNobody, refusals } from './refusals.ts';
 
 export type Open = (node: Omit<NodeOptions, 'layout'>) => Promise<RunningMesh>;

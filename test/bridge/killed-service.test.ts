@@ -3,7 +3,6 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { childWay } from '../../src/bridge/child-way.ts';
 import { SupervisedMesh } from '../../src/bridge/supervised-mesh.ts';
@@ -12,6 +11,7 @@ import { checked } from '../../src/mesh/checked.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
 import type { Mesh } from '../../src/mesh/mesh.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('killed service');
 

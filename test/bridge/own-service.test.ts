@@ -5,13 +5,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { childWay } from '../../src/bridge/child-way.ts';
 import type { FarSideWay } from '../../src/bridge/far-side-life.ts';
 import { runtime } from '../../src/mesh/build.ts';
 import { errorCode } from '../support/error-code.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { isAlive, runtimeCommand, socketOf, supervised } from './p2p-process.ts';
 import { failureOf, server, startedServer } from './supervised-server.ts';
 

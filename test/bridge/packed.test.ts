@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { pack, unpack } from '../../src/bridge/packed.ts';
 import { deadlineKey, progressTokenKey, type RpcMessage } from '../../src/rpc/message.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('packed messages');
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { perCallMesh } from '../../bench/per-call-mesh.ts';
 import { checked } from '../../src/mesh/checked.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('layout per-call');
 

@@ -2,7 +2,6 @@
 
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { listenHttp } from '../../src/bridge/far-side/listen-http.ts';
 import type { RpcListener } from '../../src/bridge/far-side/rpc-listener.ts';
@@ -10,6 +9,7 @@ import { serveChannel } from '../../src/bridge/far-side/serve-channel.ts';
 import { hello } from '../../src/bridge/protocol.ts';
 import { defaultLimits, type Limits } from '../../src/mesh/limits.ts';
 import { errorCode } from '../support/error-code.ts';
+import { suite } from '../tooling/suite.ts';
 import { scriptedNode } from './far-side/scripted-node.ts';
 import { token } from './ways-across.ts';
 

@@ -1,13 +1,13 @@
 /** What happens when a P2P service of the operator's, or a server in front of it, ends or is cut off: real processes. */
 
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { serviceWay } from '../../src/bridge/service-way.ts';
 import { runtime } from '../../src/mesh/build.ts';
 import { parseRpcAddress, type RpcAddress } from '../../src/mesh/rpc-address.ts';
 import { errorCode } from '../support/error-code.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { socketOf, startP2p } from './p2p-process.ts';
 import { failureOf, server, startedServer } from './supervised-server.ts';
 

@@ -2,7 +2,6 @@ import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } fro
 import { connect, createServer, type Socket } from 'node:net';
 import process from 'node:process';
 import fc from 'fast-check';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { listenSocket } from '../../src/bridge/far-side/listen-socket.ts';
 import { socketChannel } from '../../src/bridge/socket-channel.ts';
@@ -13,6 +12,7 @@ import type { RpcMessage } from '../../src/rpc/message.ts';
 import { errorCode } from '../support/error-code.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('socket channel');
 const seed = Number(process.env.TASKMESH_TEST_SEED ?? Date.now() % 0x7fffffff);

@@ -1,4 +1,3 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FarSideLife, FarSideWay } from '../../src/bridge/far-side-life.ts';
 import { defaultPatience } from '../../src/bridge/patience.ts';
@@ -7,6 +6,7 @@ import { MeshError } from '../../src/mesh/errors.ts';
 import type { CheckedInput, OperationName } from '../../src/mesh/operations.ts';
 import { errorCode } from '../support/error-code.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('supervisor');
 

@@ -1,8 +1,8 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { agree, hello, spoken } from '../../src/bridge/protocol.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { errorCode } from '../support/error-code.ts';
+import { suite } from '../tooling/suite.ts';
 import { type Bridge, openBridge, type WayOptions, ways } from './ways-across.ts';
 
 for (const way of ways) {

@@ -1,10 +1,10 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SupervisedMesh, type SupervisorOptions } from '../../src/bridge/supervised-mesh.ts';
 import { workerWay } from '../../src/bridge/worker-way.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
 import type { CallOptions, MeshEvent } from '../../src/mesh/mesh.ts';
 import { errorCode } from '../support/error-code.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('worker layout');
 

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { commands } from '../../src/cli/commands.ts';
 import { version } from '../../src/mesh/build.ts';
 import { programOf } from '../../src/work/program.ts';
 import { taskId } from '../server/fake-mesh.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { inputOf, lines } from './lines.ts';
 import { shell } from './shell.ts';
 

@@ -1,7 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createHttpMesh } from '../../src/cli/http-mesh.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
@@ -10,6 +9,7 @@ import { type OperationName, operationNames } from '../../src/mesh/operations.ts
 import { aborted, exampleTask, inputs, peerId, taskId } from '../server/fake-mesh.ts';
 import { withServer } from '../server/serve.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 import { shell } from './shell.ts';
 
 async function failureOf(running: Promise<unknown>): Promise<MeshError> {

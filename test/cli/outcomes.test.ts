@@ -1,8 +1,8 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { exampleTask, peerId, taskId } from '../server/fake-mesh.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 import { shell } from './shell.ts';
 
 const outcomes = suite('exit codes and answers');

@@ -1,12 +1,12 @@
 /** `taskmesh proxy` as MCP clients meet it: a program on standard input and output, and a loopback URL. */
 
 import { fileURLToPath } from 'node:url';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultGrant } from '../../src/mesh/grant.ts';
 import { createApp } from '../../src/server/app.ts';
 import { type Listener, listen } from '../../src/server/listen.ts';
 import { connect, startNode, type TestNode, until } from '../p2p/support.ts';
+import { suite } from '../tooling/suite.ts';
 import { byHttp, byStdio, clientKinds, type ProxyClient, startProxy } from './proxy-clients.ts';
 import { shell } from './shell.ts';
 

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { commands } from '../../src/cli/commands.ts';
 import { settingFlags } from '../../src/cli/help.ts';
 import { operationNames } from '../../src/mesh/operations.ts';
 import { taskId } from '../server/fake-mesh.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { inputOf, lines } from './lines.ts';
 import { shell } from './shell.ts';
 

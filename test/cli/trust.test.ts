@@ -1,10 +1,10 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultGrant, noGrant } from '../../src/mesh/grant.ts';
 import { readTicket } from '../../src/trust/ticket.ts';
 import { TrustFolder } from '../../src/trust/trust-folder.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { type Shell, shell } from './shell.ts';
 
 const peer = `12D3KooW${'A'.repeat(44)}`;

@@ -1,8 +1,8 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type ErrorCode, MeshError } from '../../src/mesh/errors.ts';
 import { exampleTask, taskId } from '../server/fake-mesh.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 import { type Shell, shell } from './shell.ts';
 
 const waiting = suite('waiting outlives trouble');

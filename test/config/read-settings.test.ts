@@ -1,8 +1,8 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readSettings, type SettingsSources } from '../../src/config/read-settings.ts';
 import { settingEntry, settingNames, variableOf } from '../../src/config/settings.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
+import { suite } from '../tooling/suite.ts';
 
 type Partly = Partial<Omit<SettingsSources, 'readFile'>> & { files?: Record<string, string> };
 

@@ -2,11 +2,11 @@
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import denoConfig from '../../deno.json' with { type: 'json' };
 import manifest from '../../package.json' with { type: 'json' };
 import { settingNames, variableOf } from '../../src/config/settings.ts';
+import { suite } from '../tooling/suite.ts';
 import { readCommand } from './read-unit.ts';
 
 const test = suite('container files');

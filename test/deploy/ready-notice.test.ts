@@ -2,10 +2,10 @@
 
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import process from 'node:process';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { takeNotices } from '../../entrypoints/ready-notice.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('ready notice');
 

@@ -3,10 +3,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import denoConfig from '../../deno.json' with { type: 'json' };
 import { isSettingName, settingEntry, settingNames, variableOf } from '../../src/config/settings.ts';
+import { suite } from '../tooling/suite.ts';
 import { readCommand, readUnits, type Unit, unitFolder } from './read-unit.ts';
 
 const test = suite('systemd units');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeDocs } from '../../docs/make.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('made pages');
 

@@ -8,11 +8,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { connectClient } from '../server/clients.ts';
 import { type RuntimeName, type Service, startService } from '../support/service.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 type Answer = Record<string, unknown>;
 

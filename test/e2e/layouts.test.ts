@@ -1,12 +1,12 @@
 /** The same tools, whole, whatever runs them and wherever the P2P node is. */
 
 import { join } from 'node:path';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { layouts } from '../../src/mesh/node-options.ts';
 import { clientKinds, connectClient } from '../server/clients.ts';
 import { type RuntimeName, startService } from '../support/service.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('every layout');
 

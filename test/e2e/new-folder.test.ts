@@ -1,11 +1,11 @@
 /** A data folder that is not there yet, nor the folder above it: each runtime and layout makes them. */
 
 import { join } from 'node:path';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { layouts } from '../../src/mesh/node-options.ts';
 import { type RuntimeName, startService } from '../support/service.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('a new data folder');
 

@@ -2,10 +2,10 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type RuntimeName, refusedService, startService } from '../support/service.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('refusals');
 const runtimes: RuntimeName[] = ['node', 'deno'];

@@ -1,11 +1,11 @@
 /** Two real services, one per runtime, started from their entrypoints; a task goes from an MCP client of one to a worker at the other. */
 
 import { join } from 'node:path';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { clientKinds, connectClient } from '../server/clients.ts';
 import { type RuntimeName, type Service, startService } from '../support/service.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('two services');
 

@@ -5,7 +5,6 @@
 
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { answerOperation, answerRequest } from '../../src/bridge/far-side/http-one-shot.ts';
 import { LineReader } from '../../src/bridge/line-reader.ts';
@@ -13,6 +12,7 @@ import { defaultLimits } from '../../src/mesh/limits.ts';
 import type { UncheckedMesh } from '../../src/mesh/mesh.ts';
 import { operationNames } from '../../src/mesh/operations.ts';
 import { BrokenFrameError } from '../../src/rpc/frames.ts';
+import { suite } from '../tooling/suite.ts';
 import { bridgeMessages } from './bridge-messages.ts';
 import { inputOf } from './carriage-messages.ts';
 import { bare, feedAll, mutatedFrames, randomFrames, seed } from './frame-sources.ts';

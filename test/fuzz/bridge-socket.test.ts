@@ -5,7 +5,6 @@
 
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { serveChannel } from '../../src/bridge/far-side/serve-channel.ts';
 import { socketChannel } from '../../src/bridge/socket-channel.ts';
@@ -16,6 +15,7 @@ import type { Endpoint } from '../../src/rpc/endpoint.ts';
 import { FrameReader } from '../../src/rpc/frames.ts';
 import { kindOf } from '../../src/rpc/message.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 import { bridgeMessages, hello } from './bridge-messages.ts';
 import { feedAll, frameCount, frameOf, mutatedFrames, randomFrames, seed } from './frame-sources.ts';
 import { withoutGrowth } from './heap.ts';

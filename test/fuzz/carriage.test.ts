@@ -4,7 +4,6 @@
  */
 
 import fc from 'fast-check';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checked } from '../../src/mesh/checked.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
@@ -19,6 +18,7 @@ import { Refusals } from '../../src/p2p/trust/refusals.ts';
 import { Endpoint } from '../../src/rpc/endpoint.ts';
 import { kindOf } from '../../src/rpc/message.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 import { carriageMessages, largeMessage } from './carriage-messages.ts';
 import { feedAll, mutatedFrames, randomFrames, seed } from './frame-sources.ts';
 import { withoutGrowth } from './heap.ts';

@@ -2,11 +2,11 @@
  * One peer floods a node; its neighbour is served all the while. What that costs the neighbour is measured by `bench/flood.ts`.
  */
 
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultLimits } from '../../src/mesh/limits.ts';
 import { encodeFrames, encodeMessage } from '../../src/rpc/frames.ts';
 import { type RawHost, rawCarriage, rawHost, request, startNode, until } from '../p2p/support.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('a flood');
 

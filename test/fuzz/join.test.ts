@@ -6,7 +6,6 @@
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { Connection } from '@libp2p/interface';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultGrant } from '../../src/mesh/grant.ts';
 import { Credentials } from '../../src/p2p/trust/credentials.ts';
@@ -18,6 +17,7 @@ import { hashOfSecret, newTicketId, newTicketSecret } from '../../src/trust/tick
 import { TrustFolder } from '../../src/trust/trust-folder.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { feedAll, mutatedFrames, randomFrames, seed } from './frame-sources.ts';
 import { withoutGrowth } from './heap.ts';
 import { MemoryStream } from './memory-stream.ts';

@@ -4,7 +4,6 @@
  */
 
 import type fc from 'fast-check';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultLimits } from '../../src/mesh/limits.ts';
 import { Guard } from '../../src/p2p/python/guard.ts';
@@ -16,6 +15,7 @@ import type { PythonOperations } from '../../src/p2p/python/operations.ts';
 import { type SessionParts, serveSession } from '../../src/p2p/python/session.ts';
 import { FrameReader } from '../../src/rpc/frames.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 import { bare, feedAll, frameOf, mutatedFrames, randomFrames, seed, type Wrap } from './frame-sources.ts';
 import { withoutGrowth } from './heap.ts';
 import { MemoryStream } from './memory-stream.ts';

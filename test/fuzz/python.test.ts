@@ -4,7 +4,6 @@
  */
 
 import type { Stream } from '@libp2p/interface';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checked } from '../../src/mesh/checked.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
@@ -22,6 +21,7 @@ import { Scheduler } from '../../src/p2p/python/scheduler.ts';
 import { type SessionParts, serveSession } from '../../src/p2p/python/session.ts';
 import { FrameReader } from '../../src/rpc/frames.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 import { bare, feedAll, frameOf, mutatedFrames, randomFrames, seed } from './frame-sources.ts';
 import { withoutGrowth } from './heap.ts';
 import { MemoryStream } from './memory-stream.ts';

@@ -6,7 +6,6 @@
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startP2pService } from '../../src/bridge/far-side/p2p-service.ts';
 import { ownToken } from '../../src/bridge/far-side/token-file.ts';
@@ -16,6 +15,7 @@ import { operationNames } from '../../src/mesh/operations.ts';
 import { FrameReader } from '../../src/rpc/frames.ts';
 import { optionsIn, rawCarriage, rawHost, request, startNode, statusOf, until } from '../p2p/support.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { bridgeMessages, hello } from './bridge-messages.ts';
 import { carriageMessages, inputOf } from './carriage-messages.ts';
 import { bare, frameOf, mutatedFrames, randomFrames, seed } from './frame-sources.ts';

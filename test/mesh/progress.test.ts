@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { progressNotifier, progressOf } from '../../src/mesh/progress.ts';
+import { suite } from '../tooling/suite.ts';
 
 const running = { task_id: 'x', status: 'running', attempt: 1 } as const;
 

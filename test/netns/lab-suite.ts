@@ -1,6 +1,6 @@
 /** A suite of tests that need a lab. Where there can be none, it says so loudly and all of its tests count as skipped. */
 
-import { suite } from 'uvu';
+import { suite } from '../tooling/suite.ts';
 import { whyNoLab } from './lab.ts';
 
 interface LabSuite {

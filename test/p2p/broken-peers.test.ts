@@ -1,6 +1,6 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { carriageProtocol } from '../../src/p2p/carriage.ts';
+import { suite } from '../tooling/suite.ts';
 import {
   failureOf,
   RawCarriage,

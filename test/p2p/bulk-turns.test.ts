@@ -1,6 +1,6 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bulkTurns } from '../../src/p2p/bulk-turns.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('turns for bulk');
 

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultGrant } from '../../src/mesh/grant.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { connect, rawCarriage, rawHost, request, startNode, until } from './support.ts';
 
 /** A tool that holds what it is given until it is told to let go, and one that counts. */

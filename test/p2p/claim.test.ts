@@ -1,9 +1,9 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ClaimedTask } from '../../src/mesh/task.ts';
 import { claimAnywhere, firstPauseMs, headStartMs, maxWaitingPeers } from '../../src/p2p/claim.ts';
 import type { ClaimSource } from '../../src/p2p/claim-race.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 import { failureOf, until } from './support.ts';
 
 /** A queue whose answers the test gives by hand. */

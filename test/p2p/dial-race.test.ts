@@ -1,9 +1,9 @@
 import type { Connection } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dialRace } from '../../src/p2p/reach/dial-race.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 
 const peer = '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA';
 const tcp = `/ip4/10.0.0.1/tcp/1/p2p/${peer}`;

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeMeshKey } from '../support/mesh-key.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { eventOf, startNode, until } from './support.ts';
 
 const discovery = suite('discovery');

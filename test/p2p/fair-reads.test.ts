@@ -1,8 +1,8 @@
 import type { ConnectionEncrypter, MessageStream } from '@libp2p/interface';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { fairReads } from '../../src/p2p/fair-reads.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 
 /** The part of a connection that reading in slices touches. */
 class Wire extends EventTarget {

@@ -1,8 +1,8 @@
 import process from 'node:process';
 import fc from 'fast-check';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BrokenFrameError, encodeFrames, encodeMessage, FrameReader } from '../../src/rpc/frames.ts';
+import { suite } from '../tooling/suite.ts';
 
 const maxFrameBytes = 1024 * 1024;
 const seed = Number(process.env.TASKMESH_TEST_SEED ?? Date.now() % 0x7fffffff);

@@ -3,13 +3,13 @@ import { generateKeyPair } from '@libp2p/crypto/keys';
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record';
 import { multiaddr } from '@multiformats/multiaddr';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { OperationOutput } from '../../src/mesh/operations.ts';
 import { carriageProtocol } from '../../src/p2p/carriage.ts';
 import { exchangeProtocol } from '../../src/p2p/discovery/peer-exchange.ts';
 import { openRecord, sealRecord } from '../../src/p2p/discovery/signed-record.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { connect, failureOf, rawHost, startNode, type TestNode, until } from './support.ts';
 
 type Attempts = OperationOutput<'discover'>['attempts'];

@@ -1,5 +1,5 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { suite } from '../tooling/suite.ts';
 import { connect, rawCarriage, rawHost, startNode, until } from './support.ts';
 
 const idle = suite('idle connections');

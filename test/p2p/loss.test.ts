@@ -1,9 +1,9 @@
 import { createServer, type Socket } from 'node:net';
 import { multiaddr } from '@multiformats/multiaddr';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeMeshKey } from '../support/mesh-key.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { eventOf, failureOf, rawHost, startNode } from './support.ts';
 
 const loss = suite('peers that come and go');

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { OperationOutput } from '../../src/mesh/operations.ts';
+import { suite } from '../tooling/suite.ts';
 import { connect, startNode, type TestNode, until } from './support.ts';
 
 const places = suite('several places of one peer');

@@ -1,10 +1,10 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Attempt } from '../../src/p2p/discovery/attempt.ts';
 import type { Place } from '../../src/p2p/discovery/place.ts';
 import { Keeper } from '../../src/p2p/reach/reconnect.ts';
 import { TokenBucket } from '../../src/p2p/token-bucket.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 
 const place: Place = { key: 'somewhere', method: 'bootstrap', resolve: async () => ({ peerId: 'p', addresses: [] }) };
 

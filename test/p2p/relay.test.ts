@@ -1,7 +1,7 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeMeshKey } from '../support/mesh-key.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { eventOf, failureOf, startNode, statusOf, type TestNode, until } from './support.ts';
 
 async function reachability(node: TestNode) {

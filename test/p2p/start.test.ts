@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createNode } from '../../src/p2p/node.ts';
 import { makeMeshKey } from '../support/mesh-key.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { failureOf, optionsIn, startNode } from './support.ts';
 
 const start = suite('starting a node');

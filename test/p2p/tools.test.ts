@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultGrant } from '../../src/mesh/grant.ts';
 import { createNode } from '../../src/p2p/node.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { suite } from '../tooling/suite.ts';
 import { connect, failureOf, optionsIn, startNode } from './support.ts';
 
 const source = `

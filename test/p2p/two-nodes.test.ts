@@ -1,7 +1,7 @@
 import { peerIdFromString } from '@libp2p/peer-id';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TaskProgress } from '../../src/mesh/mesh.ts';
+import { suite } from '../tooling/suite.ts';
 import { connect, eventOf, failureOf, startNode, statusOf, type TestNode, until } from './support.ts';
 
 interface Pair {

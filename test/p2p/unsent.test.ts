@@ -1,4 +1,3 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeshError } from '../../src/mesh/errors.ts';
 import type { Channel, ChannelEvents } from '../../src/rpc/channel.ts';
@@ -6,6 +5,7 @@ import { Endpoint } from '../../src/rpc/endpoint.ts';
 import type { EncodedMessage } from '../../src/rpc/frames.ts';
 import { Outbox } from '../../src/rpc/outbox.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 
 const unsent = suite('requests that had not been sent');
 

@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { multiaddr } from '@multiformats/multiaddr';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WebSocket as QuickWebSocket } from 'ws';
 import { parseDialAddress, parseListenAddress } from '../../src/p2p/reach/addresses.ts';
 import { quickWebSockets, uriOf } from '../../src/p2p/reach/quick-web-sockets.ts';
+import { suite } from '../tooling/suite.ts';
 import { failureOf, startNode, statusOf } from './support.ts';
 
 const peer = '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA';

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { queueQueries } from '../../src/queue/sqlite-tables.ts';
+import { suite } from '../tooling/suite.ts';
 import { alice, bob, claim, commits, completion, mustClaim, openTestQueue, refusal, work } from './open-test-queue.ts';
 
 const order = suite('order of claims');

@@ -1,9 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { GroupCommit } from '../../src/queue/group-commit.ts';
+import { suite } from '../tooling/suite.ts';
 import { alice, claim, commits, completion, mustClaim, openTestQueue, refusal, work } from './open-test-queue.ts';
 
 const group = suite('group commit');

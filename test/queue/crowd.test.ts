@@ -1,7 +1,7 @@
 /** Many workers at once, of which some fail, give back, die or give up: each lease is one worker's, each task is done once. */
 
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { suite } from '../tooling/suite.ts';
 import { claim, commits, completion, openTestQueue, refusal, work } from './open-test-queue.ts';
 
 const crowd = suite('a crowd of workers');

@@ -5,7 +5,6 @@ import process from 'node:process';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCache } from '../../src/cache/cache.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
@@ -16,6 +15,7 @@ import type { Queue } from '../../src/queue/queue.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { commandFor, currentRuntime } from '../tooling/runtimes.ts';
+import { suite } from '../tooling/suite.ts';
 import { alice, openTestQueue, work } from './open-test-queue.ts';
 
 const lock = suite('the lock of a data folder');

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/mesh/clock.ts';
 import { defaultLimits } from '../../src/mesh/limits.ts';
 import { openQueue } from '../../src/queue/engine.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { commandFor, currentRuntime } from '../tooling/runtimes.ts';
+import { suite } from '../tooling/suite.ts';
 
 const kill = suite('kill -9');
 

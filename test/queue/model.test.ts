@@ -4,9 +4,9 @@
  */
 
 import fc from 'fast-check';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ClaimedTask, TaskStatus } from '../../src/mesh/task.ts';
+import { suite } from '../tooling/suite.ts';
 import { claim, commits, completion, openTestQueue, refusal, type TestQueue, work } from './open-test-queue.ts';
 
 interface ModelTask {

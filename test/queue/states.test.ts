@@ -1,7 +1,7 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type TaskStatus, taskStatuses } from '../../src/mesh/task.ts';
 import type { Queue } from '../../src/queue/queue.ts';
+import { suite } from '../tooling/suite.ts';
 import { alice, bob, claim, commits, completion, mustClaim, openTestQueue, refusal, work } from './open-test-queue.ts';
 
 const states = suite('states of a task');

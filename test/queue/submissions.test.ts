@@ -1,6 +1,6 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { canonicalJson } from '../../src/queue/work-hash.ts';
+import { suite } from '../tooling/suite.ts';
 import { alice, bob, claim, commits, completion, mustClaim, openTestQueue, refusal, work } from './open-test-queue.ts';
 
 const submissions = suite('submissions');

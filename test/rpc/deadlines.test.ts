@@ -1,7 +1,7 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Deadlines, type Expiring } from '../../src/rpc/deadlines.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('deadlines');
 

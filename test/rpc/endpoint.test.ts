@@ -1,10 +1,10 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { memoryChannels } from '../../src/bridge/memory-channel.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { Endpoint, type EndpointOptions, type Handler } from '../../src/rpc/endpoint.ts';
 import { errorCode } from '../support/error-code.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 
 const test = suite('rpc endpoint');
 

@@ -1,8 +1,8 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FrameInbox } from '../../src/rpc/frame-inbox.ts';
 import { encodeFrames, encodeMessage, largeFrameBytes } from '../../src/rpc/frames.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 
 interface Message {
   id?: number;

@@ -1,8 +1,8 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type EncodedMessage, largeFrameBytes } from '../../src/rpc/frames.ts';
 import type { RpcMessage, RpcParams } from '../../src/rpc/message.ts';
 import { Outbox } from '../../src/rpc/outbox.ts';
+import { suite } from '../tooling/suite.ts';
 
 const notification = (method: string, params: RpcParams): RpcMessage => ({ jsonrpc: '2.0', method, params });
 const request = (id: number, bytes = 0): RpcMessage => ({

@@ -1,10 +1,10 @@
 /** Both official clients over real HTTP, each in its own era: lists, calls, failures, progress, cancellation. */
 
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { operationNames, operations } from '../../src/mesh/operations.ts';
 import { tools } from '../../src/server/tools.ts';
+import { suite } from '../tooling/suite.ts';
 import { type ClientKind, clientKinds, connectClient, type Progress } from './clients.ts';
 import { aborted, exampleTask, inputs, taskId } from './fake-mesh.ts';
 import { type Served, withServer } from './serve.ts';

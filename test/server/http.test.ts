@@ -1,11 +1,11 @@
 /** What reaches the MCP handlers and what does not: guards, bodies, methods, health. */
 
 import type { Socket } from 'node:net';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { operations } from '../../src/mesh/operations.ts';
 import { createApp } from '../../src/server/app.ts';
 import { hostnameOf } from '../../src/server/guards.ts';
+import { suite } from '../tooling/suite.ts';
 import { aborted, FakeMesh, inputs } from './fake-mesh.ts';
 import { errorOf, exchange, initialize, modernCall, modernRevision, openSession, post, resultOf } from './raw.ts';
 import { withServer } from './serve.ts';

@@ -2,12 +2,12 @@
 
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { operations } from '../../src/mesh/operations.ts';
 import { createApp } from '../../src/server/app.ts';
 import { listen } from '../../src/server/listen.ts';
+import { suite } from '../tooling/suite.ts';
 import { aborted, exampleTask, FakeMesh, inputs } from './fake-mesh.ts';
 import { exchange, inSession, modernCall, modernCallText, openSession, resultOf } from './raw.ts';
 import { withServer } from './serve.ts';

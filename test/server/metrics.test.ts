@@ -1,7 +1,6 @@
 /** `/metrics`: what it counts, that it never hangs, and that its page in the documentation is whole. */
 
 import { readFileSync } from 'node:fs';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeshError } from '../../src/mesh/errors.ts';
 import type { BridgeHealth } from '../../src/mesh/health.ts';
@@ -9,6 +8,7 @@ import { LoopDelay } from '../../src/server/loop-delay.ts';
 import { MeshMetrics } from '../../src/server/mesh-metrics.ts';
 import { Registry } from '../../src/server/prometheus.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 import { aborted, FakeMesh, inputs } from './fake-mesh.ts';
 import { exchange, inSession, modernCall, openSession } from './raw.ts';
 import { type Served, withServer } from './serve.ts';

@@ -1,8 +1,8 @@
 /** Progress on a stream: never faster than it is read, never backwards, never after the result. */
 
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { asksForProgress, ProgressFlow } from '../../src/server/progress.ts';
+import { suite } from '../tooling/suite.ts';
 
 const flow = suite('progress flow');
 

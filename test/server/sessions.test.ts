@@ -1,9 +1,9 @@
 /** Sessions of clients before 2026-07-28: bounded, ended when idle, owned. Time is turned by hand. */
 
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { operations } from '../../src/mesh/operations.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 import { aborted, exampleTask, inputs } from './fake-mesh.ts';
 import { errorOf, initialize, inSession, oldHeaders, openSession, post, resultOf } from './raw.ts';
 import { withServer } from './serve.ts';

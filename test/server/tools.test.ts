@@ -1,10 +1,10 @@
 /** The tools are the table: names, order, schemas, hints. */
 
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { answerJsonSchema, inputJsonSchema } from '../../src/mesh/answer.ts';
 import { operationEntry, operationNames, operations } from '../../src/mesh/operations.ts';
 import { mayWaitMs, tools } from '../../src/server/tools.ts';
+import { suite } from '../tooling/suite.ts';
 
 const list = suite('tools');
 

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/mesh/clock.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
@@ -11,6 +10,7 @@ import { programOf, scriptCommand } from '../../src/work/program.ts';
 import { TaskFailure } from '../../src/work/task-runner.ts';
 import { work } from '../../src/work/work.ts';
 import { currentRuntime } from '../tooling/runtimes.ts';
+import { suite } from '../tooling/suite.ts';
 import { blankTask, MemoryMesh } from './memory-mesh.ts';
 
 interface Ran {

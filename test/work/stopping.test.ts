@@ -1,6 +1,6 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeshError } from '../../src/mesh/errors.ts';
+import { suite } from '../tooling/suite.ts';
 import { bench, endless, settled } from './bench.ts';
 import { MemoryMesh } from './memory-mesh.ts';
 

@@ -1,8 +1,8 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { TaskFailure } from '../../src/work/task-runner.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { suite } from '../tooling/suite.ts';
 import { bench, settled } from './bench.ts';
 import { MemoryMesh } from './memory-mesh.ts';
 

@@ -3,6 +3,7 @@
  * and memory. Kept by the keeper in the background, tried by `discover` in the foreground.
  */
 
+import type { Multiaddr } from '@multiformats/multiaddr';
 import { MeshError } from '../../mesh/errors.ts';
 import type { Peer } from '../peer-client.ts';
 import { parseDialAddress } from '../reach/addresses.ts';
@@ -15,6 +16,8 @@ export interface Place {
   readonly method: DiscoveryMethod;
   /** Who is there, where that is known without looking. */
   readonly peerId?: string;
+  /** And where, if that stays as it was named. */
+  readonly address?: Multiaddr;
   /** Somebody wants to know whether this very address leads there, also when the peer is connected by another one. */
   readonly exactly?: boolean;
   /** Who is there now, and where. Asked each time: a node that starts again has another port. */
@@ -34,7 +37,7 @@ export function configuredPlaces(bootstrap: readonly string[]): Place[] {
 export function addressPlace(method: DiscoveryMethod, text: string): Place {
   const { peerId, address } = parseDialAddress(text);
   const exactly = method === 'explicit';
-  return { key: text, method, peerId, exactly, resolve: async () => ({ peerId, addresses: [address] }) };
+  return { key: text, method, peerId, address, exactly, resolve: async () => ({ peerId, addresses: [address] }) };
 }
 
 /** A peer that was heard of; `known` answers its newest addresses. */

@@ -72,7 +72,21 @@ export class Dialer {
   }
 
   /** As `dial`; but a connection that was there before has to prove that it works, and that the far side serves this node now. */
-  async reach(
+  async reach(peerId: string, addresses: readonly Multiaddr[], signal: AbortSignal): Promise<Connection> {
+    const others = this.#dialling.has(peerId) || this.#connectionsTo(peerId).length > 0;
+    try {
+      return await this.#reach(peerId, addresses, signal);
+    } catch (cause) {
+      // What others had begun may have been refused before the far side was told to serve this node.
+      const maybeStale = others && (cause as MeshError).code === 'unauthorized' && !signal.aborted;
+      if (!maybeStale || this.#options.shutOut?.(peerId) !== undefined) throw cause;
+      return await this.#reach(peerId, addresses, signal).catch((second: MeshError) => {
+        throw second.code === 'unauthorized' ? second : cause;
+      });
+    }
+  }
+
+  async #reach(
     peerId: string,
     addresses: readonly Multiaddr[],
     signal: AbortSignal,
@@ -85,7 +99,7 @@ export class Dialer {
     } catch (cause) {
       // One that was about to end says nothing about the peer.
       const ended = connection.status !== 'open' && (cause as MeshError).code !== 'unauthorized';
-      if (ended && !again && !signal.aborted) return this.reach(peerId, addresses, signal, true);
+      if (ended && !again && !signal.aborted) return this.#reach(peerId, addresses, signal, true);
       throw dialError(peerId, cause as Error);
     }
     return connection;

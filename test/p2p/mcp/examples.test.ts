@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { commandFor, currentRuntime, rootFolder } from '../../tooling/runtimes.ts';
+import { suite } from '../../tooling/suite.ts';
 
 const test = suite('examples of MCP by peer id');
 

@@ -1,12 +1,12 @@
 /** A taskmesh node as an MCP server that the SDKs' clients reach by peer id, in both bindings. */
 
 import { fileURLToPath } from 'node:url';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultGrant } from '../../../src/mesh/grant.ts';
 import { operationEntry, operationNames } from '../../../src/mesh/operations.ts';
 import { clientCapabilitiesKey, mcpRevision, protocolVersionKey } from '../../../src/p2p/carriage.ts';
 import { createApp } from '../../../src/server/app.ts';
+import { suite } from '../../tooling/suite.ts';
 import { connect, eventOf, failureOf, RawCarriage, rawHost, startNode, until } from '../support.ts';
 import { clientKinds, connectClient, openStream } from './support.ts';
 

@@ -3,7 +3,6 @@
 import { fileURLToPath } from 'node:url';
 import { McpServer } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { z } from 'zod';
 import { defaultGrant } from '../../../src/mesh/grant.ts';
@@ -11,6 +10,7 @@ import type { TaskProgress } from '../../../src/mesh/mesh.ts';
 import { type OperationName, operationEntry, operationNames } from '../../../src/mesh/operations.ts';
 import { carriageProtocol } from '../../../src/p2p/carriage.ts';
 import { libp2pTransport } from '../../../src/p2p/mcp/transport.ts';
+import { suite } from '../../tooling/suite.ts';
 import { connect, failureOf, RawCarriage, rawHost, startNode, until } from '../support.ts';
 import { openStream } from './support.ts';
 

@@ -4,13 +4,13 @@ import type { McpServer as OldServer } from '@modelcontextprotocol/sdk/server/mc
 import { type McpServer as CurrentServer, McpServer } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Libp2p } from 'libp2p';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { z } from 'zod';
 import type { MeshError } from '../../../src/mesh/errors.ts';
 import { carriageProtocol } from '../../../src/p2p/carriage.ts';
 import { withoutLockChannel } from '../../../src/p2p/lock-channel.ts';
 import { libp2pTransport } from '../../../src/p2p/mcp/transport.ts';
+import { suite } from '../../tooling/suite.ts';
 import { failureOf, RawCarriage, rawHost, until } from '../support.ts';
 import { clientKinds, connectClient, openStream } from './support.ts';
 

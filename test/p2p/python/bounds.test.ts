@@ -1,8 +1,8 @@
 import type { Connection } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { sessionProtocol } from '../../../src/p2p/python/messages.ts';
+import { suite } from '../../tooling/suite.ts';
 import { rawHost, until } from '../support.ts';
 import { askFresh, openSession, RawSession, rpc, startListening } from './support.ts';
 

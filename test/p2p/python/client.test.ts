@@ -1,8 +1,8 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { frameOf } from '../../../src/p2p/python/messages.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { suite } from '../../tooling/suite.ts';
 import { failureOf, until } from '../support.ts';
 import { type Double, startDouble } from './double.ts';
 import { token, type User, userOf } from './scene.ts';

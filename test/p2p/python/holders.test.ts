@@ -1,6 +1,5 @@
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultLimits } from '../../../src/mesh/limits.ts';
 import { joinTaskId, taskIdPattern } from '../../../src/mesh/task.ts';
@@ -12,6 +11,7 @@ import { canonicalPeerId } from '../../../src/p2p/reach/addresses.ts';
 import { errorCode } from '../../support/error-code.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { suite } from '../../tooling/suite.ts';
 
 const test = suite('who holds what towards Python nodes');
 

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createMesh, work } from '../../../mod.ts';
 import { show } from '../../../src/cli/show.ts';
 import { styleOf } from '../../../src/cli/style.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { suite } from '../../tooling/suite.ts';
 import { startNode, statusOf, until } from '../support.ts';
 import { startDouble } from './double.ts';
 import { token, userOf } from './scene.ts';

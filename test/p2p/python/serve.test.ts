@@ -1,7 +1,7 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultGrant } from '../../../src/mesh/grant.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { suite } from '../../tooling/suite.ts';
 import { type RawHost, rawHost, until } from '../support.ts';
 import { askFresh, openSession, type PythonNode, type Reply, rpc, startListening, token } from './support.ts';
 

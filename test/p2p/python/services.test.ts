@@ -4,12 +4,12 @@
  */
 
 import { writeFile } from 'node:fs/promises';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createHttpMesh } from '../../../src/cli/http-mesh.ts';
 import { readAnnouncement } from '../../../src/p2p/discovery/announce-file.ts';
 import { type RuntimeName, refusedService, type Service, startService } from '../../support/service.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { suite } from '../../tooling/suite.ts';
 import { rawHost } from '../support.ts';
 import { askFresh, askLine, lineOf, token } from './support.ts';
 

@@ -1,9 +1,9 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { clientCapabilitiesKey, protocolVersionKey } from '../../../src/p2p/carriage.ts';
 import { float } from '../../../src/p2p/python/json.ts';
 import { callMessage, initializeMessage } from '../../../src/p2p/python/messages.ts';
 import { p2pMessage } from '../../../src/p2p/python/p2p-message.ts';
+import { suite } from '../../tooling/suite.ts';
 import { type RawHost, rawHost } from '../support.ts';
 import {
   askLine,

@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { asciiJson, float, parsePythonJson } from '../../../src/p2p/python/json.ts';
 import { clockPreimage, MerkleClock, sha256 } from '../../../src/p2p/python/merkle-clock.ts';
@@ -15,6 +14,7 @@ import { isP2PMessage, type P2PMessage, p2pMessage } from '../../../src/p2p/pyth
 import { expandTaskTypes } from '../../../src/p2p/python/task-types.ts';
 import { trustLevel } from '../../../src/p2p/python/token.ts';
 import { BrokenFrameError, FrameReader } from '../../../src/rpc/frames.ts';
+import { suite } from '../../tooling/suite.ts';
 import { distances, selectOwner, taskHash } from './owner-selection.ts';
 import vectors from './vectors.json' with { type: 'json' };
 

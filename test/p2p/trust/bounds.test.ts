@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { multiaddr } from '@multiformats/multiaddr';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultLimits } from '../../../src/mesh/limits.ts';
 import { ReadBudget } from '../../../src/p2p/trust/read-budget.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { suite } from '../../tooling/suite.ts';
 import { rawCarriage, rawHost, request, startNode, until } from '../support.ts';
 
 const bounds = suite('bounds per peer');

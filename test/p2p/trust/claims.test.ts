@@ -1,7 +1,7 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Grant } from '../../../src/mesh/grant.ts';
 import type { ClaimedTask } from '../../../src/mesh/task.ts';
+import { suite } from '../../tooling/suite.ts';
 import { failureOf, statusOf, type TestNode, until } from '../support.ts';
 import { list, revoke, testMesh } from './support.ts';
 

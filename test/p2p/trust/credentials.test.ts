@@ -1,11 +1,11 @@
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Credentials } from '../../../src/p2p/trust/credentials.ts';
 import type { TrustBook } from '../../../src/p2p/trust/trust-book.ts';
 import type { PeerEntry } from '../../../src/trust/entries.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { suite } from '../../tooling/suite.ts';
 import { entryOf } from './support.ts';
 
 /** A node's credentials, with as much of a book as they look at. */

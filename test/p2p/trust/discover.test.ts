@@ -1,6 +1,6 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { OperationOutput } from '../../../src/mesh/operations.ts';
+import { suite } from '../../tooling/suite.ts';
 import { failureOf, type TestNode, until } from '../support.ts';
 import { list, revoke, testMesh } from './support.ts';
 

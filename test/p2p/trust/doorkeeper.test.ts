@@ -1,9 +1,9 @@
 import type { Connection } from '@libp2p/interface';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultLimits } from '../../../src/mesh/limits.ts';
 import { Doorkeeper, type DoorkeeperOptions } from '../../../src/p2p/trust/doorkeeper.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { suite } from '../../tooling/suite.ts';
 
 const doorkeeper = suite('doorkeeper');
 

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Grant, noGrant } from '../../../src/mesh/grant.ts';
 import type { Mesh } from '../../../src/mesh/mesh.ts';
 import type { OperationOutput } from '../../../src/mesh/operations.ts';
+import { suite } from '../../tooling/suite.ts';
 import { failureOf, rawCarriage, startNode, statusOf, type TestNode, until } from '../support.ts';
 import { list, type TestMesh, testMesh } from './support.ts';
 

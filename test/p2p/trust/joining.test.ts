@@ -1,6 +1,6 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultGrant } from '../../../src/mesh/grant.ts';
+import { suite } from '../../tooling/suite.ts';
 import { failureOf, type TestNode, until } from '../support.ts';
 import { invite, joinOutcome, list, redeem, revoke, testMesh, trustOf } from './support.ts';
 

@@ -1,7 +1,7 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Misconduct } from '../../../src/p2p/trust/misconduct.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { suite } from '../../tooling/suite.ts';
 import { type RawHost, rawCarriage, rawHost, startNode, statusOf, until } from '../support.ts';
 
 const limits = { maxFaults: 2, faultsKeptMs: 10_000, shutOutMs: 1_000, maxShutOutMs: 3_000 };

@@ -1,5 +1,5 @@
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { suite } from '../../tooling/suite.ts';
 import { failureOf, startNode, until } from '../support.ts';
 import { list, revoke, testMesh, trustOf } from './support.ts';
 
