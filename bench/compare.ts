@@ -3,17 +3,11 @@
  * Exit code 0 whatever changed, 2 when a report cannot be read.
  */
 
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import process from 'node:process';
 import { type Change, compareReports } from './page/compare-reports.ts';
 import { withInterval } from './page/numbers.ts';
-import { type Report, report } from './report-schema.ts';
-
-function read(path: string): Report {
-  const file = statSync(path).isDirectory() ? join(path, 'report.json') : path;
-  return report.parse(JSON.parse(readFileSync(file, 'utf8')));
-}
+import { readReport } from './page/read-report.ts';
+import type { Report } from './report-schema.ts';
 
 const lineOf = ({ suite, cell, metric, figure, ratio, isBetter }: Change): string =>
   `  ${isBetter ? 'better' : 'worse '}  × ${withInterval(ratio)}  ${suite}: ${metric.title}${figure === 'value' ? '' : ` ${figure}`}, ${cell}`;
@@ -26,7 +20,7 @@ function main(argv: readonly string[]): number {
   }
   let reports: [Report, Report];
   try {
-    reports = [read(first), read(second)];
+    reports = [readReport(first), readReport(second)];
   } catch (error) {
     console.error(`A report cannot be read. ${error instanceof Error ? error.message : error}`);
     return 2;

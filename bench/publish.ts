@@ -4,19 +4,14 @@
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import process from 'node:process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { headlineOf } from './page/headline.ts';
+import { reportNamed } from './page/read-report.ts';
 import { reportsFolder, writeReport } from './page/write-report.ts';
 import { report } from './report-schema.ts';
 
-const [from] = process.argv.slice(2);
-if (from === undefined) {
-  console.error('usage: node bench/publish.ts <folder of a report>');
-  process.exit(2);
-}
-const whole = report.parse(JSON.parse(readFileSync(join(resolve(from), 'report.json'), 'utf8')));
+const { whole } = reportNamed('usage: node bench/publish.ts <folder of a report>');
 // The histograms are most of its size, and nothing that is made from it needs them.
 for (const { cells } of whole.suites)
   for (const { metrics } of cells) for (const each of Object.values(metrics)) delete each.samples;

@@ -23,12 +23,18 @@ const usage = `usage: npm run bench -- [options]
   --plan             only says how many cells each suite has and how long they take
   --seed n           repeats the order of cells of another run (default: 1)
   --out folder       where the report goes (default: bench/reports/<date>-<machine>)
+  --help             this text
+
+examples:
+  npm run bench -- --quick
+  npm run bench -- --suites hop,wire --runtimes node --out /tmp/hop
 `;
 
 interface Wanted {
   suites: readonly Suite[];
   runtimes: readonly RuntimeName[];
   mode: Mode;
+  help: boolean;
   onlyPlan: boolean;
   seed: number;
   out: string | undefined;
@@ -54,6 +60,7 @@ function readWanted(argv: string[]): Wanted {
       plan: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
       out: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
   const seed = Number(values.seed);
@@ -63,6 +70,7 @@ function readWanted(argv: string[]): Wanted {
     suites: values.suites === undefined ? allSuites : choose('suite', values.suites, allSuites, (suite) => suite.name),
     runtimes: values.runtimes === undefined ? installed : choose('runtime', values.runtimes, installed, (name) => name),
     mode: values.smoke ? 'smoke' : values.quick ? 'quick' : 'full',
+    help: values.help,
     onlyPlan: values.plan,
     seed,
     out: values.out,
@@ -76,6 +84,10 @@ async function main(): Promise<number> {
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);
     return 2;
+  }
+  if (wanted.help) {
+    console.log(usage);
+    return 0;
   }
   if (wanted.onlyPlan) {
     console.log(await planOf(wanted));

@@ -10,7 +10,7 @@ export type Role = 'subject' | 'driver';
 
 const leastCores = 4;
 
-const hasTaskset = ((): boolean => {
+export const hasTaskset = ((): boolean => {
   try {
     execFileSync('taskset', ['--version'], { stdio: 'ignore' });
     return true;
@@ -36,6 +36,11 @@ export const pinned = (role: Role, command: readonly string[]): string[] =>
 export function pin(role: Role, pid: number): void {
   if (isOn)
     execFileSync('taskset', ['--all-tasks', '--pid', '--cpu-list', ranges[role], String(pid)], { stdio: 'ignore' });
+}
+
+/** Moves a process that runs already, and what it starts from now on, to a single processor. Throws without `taskset`. */
+export function pinToOne(pid: number): void {
+  execFileSync('taskset', ['--all-tasks', '--pid', '--cpu-list', String(cores - 1), String(pid)], { stdio: 'ignore' });
 }
 
 /** For the report. */

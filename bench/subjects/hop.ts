@@ -2,8 +2,10 @@
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import process from 'node:process';
 import { type StartedProcess, startProcess } from '../far-side/process-life.ts';
 import { closedLoop } from '../loops.ts';
+import { pinToOne } from '../runner/pinning.ts';
 import { serveCells } from '../serve-cells.ts';
 import type { HopPayload, HopWay } from './hop-way.ts';
 import { payloadOf } from './hop-way.ts';
@@ -40,6 +42,8 @@ export interface HopParams {
   layout: HopLayout;
   /** Calls are made for so long before anything is measured: compilers need thousands of them on both sides. */
   warmUpMs: number;
+  /** This process and what it starts share a single processor. */
+  oneProcessor?: boolean;
 }
 
 const warmUpInFlight = 64;
@@ -65,7 +69,8 @@ async function loadBeside(perSecond: number): Promise<{ process: StartedProcess;
   };
 }
 
-await serveCells<HopParams, HopTask>(async ({ layout, warmUpMs }) => {
+await serveCells<HopParams, HopTask>(async ({ layout, warmUpMs, oneProcessor }) => {
+  if (oneProcessor === true) pinToOne(process.pid);
   const way = await openers[layout]();
   const payloads = new Map<number, HopPayload>();
   let load: Awaited<ReturnType<typeof loadBeside>> | undefined;

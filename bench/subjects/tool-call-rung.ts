@@ -2,6 +2,11 @@
 
 export type Rung = 'http' | 'hono' | 'mcp' | 'checked' | 'hop' | 'wire_plain' | 'wire' | 'memory' | 'disk' | 'service';
 
+/** The processes that the rungs are in: one for all that have no node behind them, and one for each node. */
+export const storeys = ['nodeless', 'memory', 'disk'] as const;
+
+export type Storey = (typeof storeys)[number];
+
 export type LadderOperation = 'submit_local' | 'submit_remote';
 
 /** Type of the tasks that the peer works on; tasks of other types stay where they are. */

@@ -1,6 +1,7 @@
 /**
- * The ladder of the suite `tool-call`, in one process on the runtime that the cell names: servers that answer the same request with the
- * same bytes, each with one part more than the one before. The difference between two rungs is what that part costs.
+ * The ladder of the suite `tool-call`, on the runtime that the cell names: servers that answer the same request with the same bytes,
+ * each with one part more than the one before. The difference between two rungs is what that part costs. Those with a node of the
+ * product in them have a process each, as the service has: beside other servers a node is slower.
  */
 
 import { createServer } from 'node:http';
@@ -28,13 +29,15 @@ import { type OwnChild, serveParent, startChild } from './own-child.ts';
 import { cannedOutput, type MeshSpec, meshOf } from './tool-call-mesh.ts';
 import type { ToolCallPeer } from './tool-call-peer.ts';
 import type { ToolCallProcessParams } from './tool-call-process.ts';
-import type { Rung } from './tool-call-rung.ts';
+import type { Rung, Storey } from './tool-call-rung.ts';
 
 export interface ToolCallRungsParams {
   layout: Layout;
   folder: string;
   memoryFolder: string | undefined;
   peer: ToolCallPeer;
+  /** Which part of the ladder this process is. */
+  storey: Storey;
 }
 
 export type RungUrls = Partial<Record<Rung, string>>;
@@ -136,8 +139,8 @@ function layoutOf({ layout, folder }: ToolCallRungsParams) {
   };
 }
 
-await serveParent<ToolCallRungsParams>(async (params) => {
-  const { folder, memoryFolder, peer } = params;
+async function nodeless(params: ToolCallRungsParams): Promise<RungUrls> {
+  const { peer } = params;
   const layout = layoutOf(params);
   const nothing: MeshSpec = { kind: 'no_op' };
   const plain: MeshSpec = { kind: 'wire', encryption: 'none', peer: peer.none };
@@ -148,7 +151,7 @@ await serveParent<ToolCallRungsParams>(async (params) => {
   const client = new McpClient();
   const answer = await client.send(mcp, askForTool('p2p_taskqueue_submit', { payload: {} }));
   client.close();
-  const urls: RungUrls = {
+  return {
     http: await serveBare(answer),
     hono: await serveHono(answer),
     mcp,
@@ -157,18 +160,26 @@ await serveParent<ToolCallRungsParams>(async (params) => {
     wire_plain: await serve(await layout.open('wire_plain', plain)),
     wire: await serve(await layout.open('wire', wire)),
   };
-  const disk = await layout.node(join(folder, 'rungs'));
-  await disk.call('connect', { remote_multiaddr: peer.disk });
-  urls.disk = await serve(disk);
-  if (memoryFolder !== undefined && peer.memory !== undefined) {
-    const memory = await layout.node(join(memoryFolder, 'rungs'));
-    await memory.call('connect', { remote_multiaddr: peer.memory });
-    urls.memory = await serve(memory);
-  }
-  return {
-    ready: urls,
-    async close() {
-      for (const close of closers) await close();
-    },
-  };
-});
+}
+
+/** The product's node with its data in the folder, connected to the peer. */
+async function nodeIn(folder: string, peer: string, params: ToolCallRungsParams): Promise<string> {
+  const node = await layoutOf(params).node(join(folder, 'rungs'));
+  await node.call('connect', { remote_multiaddr: peer });
+  return serve(node);
+}
+
+async function openStorey(params: ToolCallRungsParams): Promise<RungUrls> {
+  const { storey, folder, memoryFolder, peer } = params;
+  if (storey === 'nodeless') return nodeless(params);
+  if (storey === 'disk') return { disk: await nodeIn(folder, peer.disk, params) };
+  if (memoryFolder === undefined || peer.memory === undefined) return {};
+  return { memory: await nodeIn(memoryFolder, peer.memory, params) };
+}
+
+await serveParent<ToolCallRungsParams>(async (params) => ({
+  ready: await openStorey(params),
+  async close() {
+    for (const close of closers) await close();
+  },
+}));

@@ -16,7 +16,7 @@ import type { RuntimeName } from '../suite.ts';
 import { askForTool, McpClient } from './mcp-client.ts';
 import { startChild } from './own-child.ts';
 import type { ToolCallPeer } from './tool-call-peer.ts';
-import { type LadderOperation, ladderOf, partsOf, type Rung, workedType } from './tool-call-rung.ts';
+import { type LadderOperation, ladderOf, partsOf, type Rung, storeys, workedType } from './tool-call-rung.ts';
 import type { RungUrls, ToolCallRungsParams } from './tool-call-rungs.ts';
 
 export interface ToolCallParams {
@@ -60,8 +60,13 @@ interface Folders {
 
 async function startLadder({ runtime, layout, ...folders }: Folders & Pick<ToolCallParams, 'runtime' | 'layout'>) {
   const peer = await startChild<ToolCallPeer>(runtime, here('./tool-call-peer.ts'), folders);
-  const params: ToolCallRungsParams = { layout, ...folders, peer: peer.ready };
-  return [peer, await startChild<RungUrls>(runtime, here('./tool-call-rungs.ts'), params, 'subject')] as const;
+  const rungs = await Promise.all(
+    storeys.map((storey) => {
+      const params: ToolCallRungsParams = { layout, ...folders, peer: peer.ready, storey };
+      return startChild<RungUrls>(runtime, here('./tool-call-rungs.ts'), params, 'subject');
+    }),
+  );
+  return { peer, rungs };
 }
 
 await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...folders }) => {
@@ -70,13 +75,13 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...fold
   const folder = await mkdtemp(join(folders.folder, 't'));
   const memoryFolder = folders.memoryFolder === null ? undefined : await mkdtemp(join(folders.memoryFolder, 't'));
   const flags = ['--no-mdns', '--log-level', 'error'];
-  const [[peer, rungs], service] = await Promise.all([
+  const [{ peer, rungs }, service] = await Promise.all([
     startLadder({ runtime, layout, folder, memoryFolder }),
     startService({ runtime, layout, data: join(folder, 'service'), flags, inFront: pinned('subject', []) }),
   ]);
   const client = new McpClient();
   await client.call(service.url, 'connect_peer', { remote_multiaddr: peer.ready.disk });
-  const urls: RungUrls = { ...rungs.ready, service: service.url };
+  const urls: RungUrls = Object.assign({ service: service.url }, ...rungs.map(({ ready }) => ready));
 
   const submitTo = (rung: Rung, operation: LadderOperation): (() => Promise<unknown>) => {
     const remote = rung === 'memory' ? peer.ready.memory : peer.ready.disk;
@@ -159,7 +164,7 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...fold
     },
     async close() {
       client.close();
-      await Promise.all([service.stop(), rungs.end()]);
+      await Promise.all([service.stop(), ...rungs.map((child) => child.end())]);
       await peer.end();
       for (const used of [folder, memoryFolder])
         if (used !== undefined) await rm(used, { recursive: true, force: true });

@@ -2,6 +2,9 @@
 
 import type { Labels } from '../suite.ts';
 
+/** Both sides on a single processor: a call never waits for an idle processor to wake up, and time is work. */
+export const onOneProcessor = 'idle, one processor';
+
 export const hopLabels = (
   runtime: string,
   layout: string,

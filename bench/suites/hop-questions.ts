@@ -1,7 +1,7 @@
 /** What is asked of the hop's figures: ratios with their targets, pictures, sentences. */
 
 import type { Comparison, Figures, Finding, Mode, Plot } from '../suite.ts';
-import { hopLabels } from './hop-labels.ts';
+import { hopLabels, onOneProcessor } from './hop-labels.ts';
 
 /** Each bridge and the bare way that it goes over. */
 const ownFloor = {
@@ -15,15 +15,26 @@ const bridgeNames = Object.keys(ownFloor) as (keyof typeof ownFloor)[];
 const mostLatency = 1.5;
 const leastThroughput = 1;
 
-export function hopComparisons(runtimes: readonly string[]): Comparison[] {
-  const overFloor = (inFlight: number): Comparison['pairs'] =>
+export function hopComparisons(runtimes: readonly string[], mode: Mode): Comparison[] {
+  const overFloor = (inFlight: number, load = 'idle'): Comparison['pairs'] =>
     runtimes.flatMap((runtime) =>
       bridgeNames.map((layout) => ({
         label: `${runtime}: ${layout} ÷ ${ownFloor[layout]}`,
-        of: hopLabels(runtime, layout, inFlight),
-        to: hopLabels(runtime, ownFloor[layout], inFlight),
+        of: hopLabels(runtime, layout, inFlight, 100, load),
+        to: hopLabels(runtime, ownFloor[layout], inFlight, 100, load),
       })),
     );
+  const aloneOnOne: Comparison[] = [
+    {
+      title: 'The same with both sides on one processor, which never has to be woken up: latency, one at a time',
+      ...{ metric: 'latency', figure: 'p50', pairs: overFloor(1, onOneProcessor), target: { atMost: mostLatency } },
+    },
+    {
+      title: 'The same with both sides on one processor: calls per second with 64 in flight',
+      ...{ metric: 'rate', figure: 'value', pairs: overFloor(64, onOneProcessor) },
+      target: { atLeast: leastThroughput },
+    },
+  ];
   return [
     {
       title: 'The bridge over the floor of its own channel: latency, one at a time',
@@ -33,6 +44,7 @@ export function hopComparisons(runtimes: readonly string[]): Comparison[] {
       title: 'The bridge over the floor of its own channel: calls per second with 64 in flight',
       ...{ metric: 'rate', figure: 'value', pairs: overFloor(64), target: { atLeast: leastThroughput } },
     },
+    ...(mode === 'full' ? aloneOnOne : []),
     {
       title: 'What removing the hop is worth: inline ÷ each bridge, latency, one at a time',
       ...{ metric: 'latency', figure: 'p50' },

@@ -1,10 +1,11 @@
 /** What one hop costs: a call that does nothing, through every layout, beside the bare ways across and beside other libraries. */
 
 import { compileFloor } from '../floors/compile.ts';
+import { hasTaskset } from '../runner/pinning.ts';
 import type { CFloorTask } from '../subjects/c-floor.ts';
 import type { HopLayout, HopParams, HopTask } from '../subjects/hop.ts';
 import type { Cell, Mode, PlanContext, RuntimeName, Suite, SuitePlan } from '../suite.ts';
-import { hopLabels } from './hop-labels.ts';
+import { hopLabels, onOneProcessor } from './hop-labels.ts';
 import { hopComparisons, hopFindings, hopPlots } from './hop-questions.ts';
 
 const KiB = 1024;
@@ -37,16 +38,27 @@ const corners: readonly Shape[] = [
 ];
 const edges = everyShape.filter(([inFlight, bytes]) => inFlight === 1 || bytes === 100);
 
-function cell(runtime: RuntimeName, layout: HopLayout, shape: Shape, mode: Mode, httpLoad = 0): Cell {
+interface Circumstances {
+  httpPerSecond?: number;
+  oneProcessor?: boolean;
+}
+
+function cell(
+  runtime: RuntimeName,
+  layout: HopLayout,
+  shape: Shape,
+  mode: Mode,
+  { httpPerSecond = 0, oneProcessor = false }: Circumstances = {},
+): Cell {
   const ms = roundMs[mode];
   // A node for each call has nothing that stays warm.
-  const params: HopParams = { layout, warmUpMs: layout === 'per-call' ? 0 : openMs[mode] };
+  const params: HopParams = { layout, warmUpMs: layout === 'per-call' ? 0 : openMs[mode], oneProcessor };
   const [inFlight, payloadBytes] = shape;
-  const load = httpLoad > 0 ? `${httpLoad} HTTP requests/s` : 'idle';
+  const load = oneProcessor ? onOneProcessor : httpPerSecond > 0 ? `${httpPerSecond} HTTP requests/s` : 'idle';
   return {
     labels: hopLabels(runtime, layout, inFlight, payloadBytes, load),
     subject: { runtime, file, params: { ...params } },
-    task: { inFlight, payloadBytes, httpPerSecond: httpLoad } satisfies HopTask,
+    task: { inFlight, payloadBytes, httpPerSecond } satisfies HopTask,
     roundMs: ms,
     // What all shapes share is warm after the first of them.
     warmUpMs: payloadBytes === 100 ? ms : ms / 2,
@@ -65,10 +77,15 @@ function cellsOf(runtime: RuntimeName, mode: Mode): Cell[] {
     { ...cell(runtime, 'per-call', [1, 100], mode), roundMs: 2 * roundMs[mode], warmUpMs: 1 },
     ...bridges.flatMap((layout) =>
       (isFull ? corners : corners.slice(0, 1)).map((shape) => ({
-        ...cell(runtime, layout, shape, mode, httpPerSecond),
+        ...cell(runtime, layout, shape, mode, { httpPerSecond }),
         warmUpMs: 1,
       })),
     ),
+    ...(isFull && hasTaskset
+      ? [...bridges, ...floors].flatMap((layout) =>
+          corners.map((shape) => cell(runtime, layout, shape, mode, { oneProcessor: true })),
+        )
+      : []),
   ];
 }
 
@@ -108,10 +125,11 @@ async function plan({ mode, runtimes, folder }: PlanContext): Promise<SuitePlan>
             },
           ]
         : []),
+      ...(hasTaskset ? [] : [{ what: 'both sides on one processor', why: 'taskset is not installed.' }]),
       ...(executable === undefined ? [{ what: 'C futex, pipe and socket', why: 'no C compiler (cc) was found.' }] : []),
     ],
     noiseOf: hopLabels(first, 'worker'),
-    comparisons: hopComparisons(runtimes),
+    comparisons: hopComparisons(runtimes, mode),
     plots: hopPlots(mode),
     findings: (figures) => hopFindings(figures, runtimes),
   };
