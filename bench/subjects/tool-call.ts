@@ -25,6 +25,8 @@ export interface ToolCallParams {
   /** Where data may lie on disk; and in memory, where the machine has such a folder. Each subject makes folders of its own there. */
   folder: string;
   memoryFolder: string | null;
+  /** The service is called for so long before anything is measured, whatever the cells ask of it afterwards. */
+  warmUpMs: number;
 }
 
 export type ToolCallTask =
@@ -50,6 +52,8 @@ function turnsOf(rungs: readonly Rung[]): Rung[] {
   return parts.flatMap((rung, index): Rung[] => (index % every === every - 1 ? [rung, 'service'] : [rung]));
 }
 
+const warmUpInFlight = 8;
+
 const peerIdOf = (address: string): string => address.slice(address.lastIndexOf('/') + 1);
 const epochMs = (): number => performance.timeOrigin + performance.now();
 
@@ -69,7 +73,7 @@ async function startLadder({ runtime, layout, ...folders }: Folders & Pick<ToolC
   return { peer, rungs };
 }
 
-await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...folders }) => {
+await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, warmUpMs, ...folders }) => {
   // The driver; the peer inherits its place.
   pin('driver', process.pid);
   const folder = await mkdtemp(join(folders.folder, 't'));
@@ -95,6 +99,9 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, ...fold
     const ask = askForTool(tools.get, { task_id });
     return () => client.send(service.url, ask);
   };
+
+  for (const ask of [submitTo('service', 'submit_remote'), await getFrom()])
+    await closedLoop(ask, { inFlight: warmUpInFlight, ms: warmUpMs / 2 });
 
   async function ladder(operation: LadderOperation, ms: number): Promise<RoundResult> {
     const rungsThere = ladderOf(operation, (rung) => urls[rung] !== undefined);

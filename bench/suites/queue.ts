@@ -83,7 +83,7 @@ export const queue: Suite = {
   title: 'The queue',
   question:
     'How many tasks a second does our queue accept, and hand out and complete, beside BullMQ, graphile-worker and pg-boss, all of them durable? And how does that change with backlog, workers and payload?',
-  budgetMs: { full: 100_000, quick: 16_000, smoke: 25_000 },
+  budgetMs: { full: 170_000, quick: 16_000, smoke: 25_000 },
   async plan({ runtimes, mode, folder }) {
     const { running, leftOut } = await startServers(folder);
     const roundMs = { full: 400, quick: 100, smoke: 30 }[mode];

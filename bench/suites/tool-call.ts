@@ -97,12 +97,14 @@ export const toolCall: Suite = {
   title: 'The tool call',
   question:
     'How long does a client wait for a tool, called over HTTP, in each layout; and how much of it is HTTP, MCP, validation, the hop, the wire, Noise, the queue, the disk?',
-  budgetMs: { full: 140_000, quick: 18_000, smoke: 60_000 },
+  budgetMs: { full: 220_000, quick: 18_000, smoke: 60_000 },
   async plan({ runtimes, mode, folder }) {
     memory = await makeMemoryFolder();
     const unitMs = { full: 200, quick: 60, smoke: 20 }[mode];
+    const warmUpMs = { full: 1_500, quick: 300, smoke: 20 }[mode];
     const cellOf = (runtime: RuntimeName, layout: Layout, labels: Labels, task: ToolCallTask, share: number): Cell => {
-      const params: ToolCallParams = { runtime, layout, folder, memoryFolder: memory?.path ?? null };
+      const memoryFolder = memory?.path ?? null;
+      const params: ToolCallParams = { runtime, layout, folder, memoryFolder, warmUpMs };
       return {
         labels,
         // The driver runs on Node, whatever the service runs on.
