@@ -4,35 +4,12 @@ import { frameOf } from '../../../src/p2p/python/messages.ts';
 import { TaskFailure, type WorkEvent, work } from '../../../src/work/work.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
-import { suite } from '../../tooling/suite.ts';
 import { failureOf, until } from '../support.ts';
 import { type Double, startDouble } from './double.ts';
-import { token, type User, userOf } from './scene.ts';
+import { sceneSuite, token, type User, userOf } from './scene.ts';
 import { type Row, startListening } from './support.ts';
 
-interface Scene {
-  double: Double;
-  user: User;
-}
-
-const test = suite<Scene>('claiming from Python nodes without naming one');
-
-test.before(async (scene) => {
-  scene.double = await startDouble({ token });
-  scene.user = await userOf(scene.double.address);
-});
-
-test.before.each(({ double }) => {
-  double.tasks.clear();
-  double.seen.clear();
-  double.script.clear();
-  double.heard.length = 0;
-});
-
-test.after(async ({ double, user }) => {
-  await user[Symbol.asyncDispose]();
-  await double[Symbol.asyncDispose]();
-});
+const test = sceneSuite('claiming from Python nodes without naming one');
 
 type Work = OperationInput<'submit'>;
 

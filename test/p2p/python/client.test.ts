@@ -2,35 +2,12 @@ import * as assert from 'uvu/assert';
 import { frameOf } from '../../../src/p2p/python/messages.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
-import { suite } from '../../tooling/suite.ts';
 import { failureOf, until } from '../support.ts';
 import { type Double, startDouble } from './double.ts';
-import { token, type User, userOf } from './scene.ts';
+import { sceneSuite, token, userOf } from './scene.ts';
 import { startListening } from './support.ts';
 
-interface Scene {
-  double: Double;
-  user: User;
-}
-
-const test = suite<Scene>('using a Python node');
-
-test.before(async (scene) => {
-  scene.double = await startDouble({ token });
-  scene.user = await userOf(scene.double.address);
-});
-
-test.before.each(({ double }) => {
-  double.tasks.clear();
-  double.seen.clear();
-  double.script.clear();
-  double.heard.length = 0;
-});
-
-test.after(async ({ double, user }) => {
-  await user[Symbol.asyncDispose]();
-  await double[Symbol.asyncDispose]();
-});
+const test = sceneSuite('using a Python node');
 
 test('it is asked in its own words: initialize once, then calls on the same stream, token last', async ({
   double,

@@ -4,7 +4,9 @@ import { writeFile } from 'node:fs/promises';
 import type { PythonOptions } from '../../../src/mesh/node-options.ts';
 import type { FakeClock } from '../../support/fake-clock.ts';
 import { type TempFolder, tempFolder } from '../../support/temp-folder.ts';
+import { suite } from '../../tooling/suite.ts';
 import { startNode, type TestNode } from '../support.ts';
+import { type Double, startDouble } from './double.ts';
 
 /** What the scripted Python nodes ask for. */
 export const token = 'sekret';
@@ -39,4 +41,29 @@ export async function userOf(place: string, { python = {}, clock, dataFolder }: 
       await folder.remove();
     },
   };
+}
+
+export interface Scene {
+  double: Double;
+  user: User;
+}
+
+/** A suite with a scripted Python node and a node that uses it; each test finds the Python node as it was at the beginning. */
+export function sceneSuite(title: string): ReturnType<typeof suite<Scene>> {
+  const test = suite<Scene>(title);
+  test.before(async (scene) => {
+    scene.double = await startDouble({ token });
+    scene.user = await userOf(scene.double.address);
+  });
+  test.before.each(({ double }) => {
+    double.tasks.clear();
+    double.seen.clear();
+    double.script.clear();
+    double.heard.length = 0;
+  });
+  test.after(async ({ double, user }) => {
+    await user[Symbol.asyncDispose]();
+    await double[Symbol.asyncDispose]();
+  });
+  return test;
 }
