@@ -4,7 +4,6 @@
  */
 
 import { noise } from '@chainsafe/libp2p-noise';
-import { autoNAT } from '@libp2p/autonat';
 import { type CircuitRelayService, circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { type Identify, identify } from '@libp2p/identify';
 import type {
@@ -33,6 +32,7 @@ import { libp2pLogger } from './libp2p-logger.ts';
 import { withoutLockChannel } from './lock-channel.ts';
 import { meshName } from './mesh-key.ts';
 import { isLoopback } from './reach/addresses.ts';
+import { gentleAutonat } from './reach/gentle-autonat.ts';
 import { gentleDcutr } from './reach/gentle-dcutr.ts';
 import { type HostParts, hostParts } from './reach/host-parts.ts';
 import { quickWebSockets } from './reach/quick-web-sockets.ts';
@@ -138,7 +138,7 @@ function servicesOf({ listen, announce = [], dht, relay, limits }: HostOptions, 
     parts: hostParts,
     dcutr: gentleDcutr(),
     // What only this machine can reach needs nobody to try it.
-    ...(beyondLoopback ? { autonat: autoNAT({ timeout: stepMs }) } : {}),
+    ...(beyondLoopback ? { autonat: gentleAutonat(stepMs) } : {}),
     ...(dht ? { dht: dhtService() } : {}),
     // The mesh's own peers: they are carried without the limits of time and bytes that strangers get. A place lasts an hour
     // and is renewed by whoever has it.

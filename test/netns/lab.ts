@@ -53,8 +53,14 @@ export async function whyNoLab(): Promise<string | undefined> {
   }
 }
 
+/** Private addresses; and public ones, which mean somebody else outside of the lab. The third number is the segment's, the fourth the host's. */
+const networks = { private: '10.77', public: '81.77' } as const;
+
 /** Makes hosts from their names and the segments that each is plugged into. */
-export async function openLab<Name extends string>(plan: Record<Name, readonly string[]>): Promise<Lab<Name>> {
+export async function openLab<Name extends string>(
+  plan: Record<Name, readonly string[]>,
+  network: keyof typeof networks = 'private',
+): Promise<Lab<Name>> {
   await removeLeftovers();
   const own = `${prefix}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const made: string[] = [];
@@ -89,7 +95,7 @@ export async function openLab<Name extends string>(plan: Record<Name, readonly s
           switchNamespace: switches.get(segment) ?? '',
           switchPort: `p${index}`,
           hostPort: `eth${ports.length}`,
-          address: `10.77.${segments.indexOf(segment) + 1}.${index + 1}`,
+          address: `${networks[network]}.${segments.indexOf(segment) + 1}.${index + 1}`,
         };
         await plugIn(namespace, port);
         ports.push(port);

@@ -119,7 +119,7 @@ export class Network {
 
 /**
  * The address by which the peer was dialled. One that has dialled this node did so from a port that nobody can dial: then one that
- * it has told, on the same interface if there is any.
+ * it has told, on the same interface if there is any, but none that leads through a relay: the connection does not.
  */
 function addressInUse(
   { direction, remoteAddr, remotePeer }: Connection,
@@ -128,7 +128,8 @@ function addressInUse(
   const peerId = remotePeer.toString();
   if (direction === 'outbound' || isRelayed(remoteAddr)) return withPeerId(remoteAddr, peerId);
   const hostOf = (address: Multiaddr): string | undefined => address.getComponents()[0]?.value;
-  const usable = inAnnouncedOrder(told.filter((address) => isLoopback(remoteAddr) || !isLoopback(address)));
+  const direct = told.filter((address) => !isRelayed(address) && (isLoopback(remoteAddr) || !isLoopback(address)));
+  const usable = inAnnouncedOrder(direct);
   const address = usable.find((each) => hostOf(each) === hostOf(remoteAddr)) ?? usable[0];
   return address && withPeerId(address, peerId);
 }
