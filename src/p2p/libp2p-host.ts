@@ -27,6 +27,7 @@ import { version } from '../mesh/build.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import { dhtService } from './discovery/mesh-dht.ts';
+import { endingMuxer } from './ending-muxer.ts';
 import { fairReads } from './fair-reads.ts';
 import { libp2pLogger } from './libp2p-logger.ts';
 import { withoutLockChannel } from './lock-channel.ts';
@@ -91,18 +92,20 @@ export async function buildHost(options: HostOptions): Promise<Host> {
     transports: [tcp(), quickWebSockets(), circuitRelayTransport()],
     connectionEncrypters: [options.encrypter ?? fairReads(noise())],
     streamMuxers: [
-      yamux({
-        maxInboundStreams: maxStreamsPerConnection,
-        maxOutboundStreams: maxStreamsPerConnection,
-        streamOptions: {
-          maxWriteBufferLength: limits.maxBufferedBytes,
-          // A window is what a peer may send before this node has looked at any of it, and what piles up while reading pauses:
-          // less than libp2p's read buffers hold (4 MiB), because a WebSocket goes on reading.
-          maxStreamWindowSize: Math.max(leastWindowBytes, limits.maxFrameBytes / 2),
-          maxReadBufferLength: 2 * limits.maxFrameBytes,
-        },
-        // Deno's checker sees two copies of one dependency's types here, which only differ in where they lie.
-      }) as unknown as () => StreamMuxerFactory,
+      endingMuxer(
+        yamux({
+          maxInboundStreams: maxStreamsPerConnection,
+          maxOutboundStreams: maxStreamsPerConnection,
+          streamOptions: {
+            maxWriteBufferLength: limits.maxBufferedBytes,
+            // A window is what a peer may send before this node has looked at any of it, and what piles up while reading pauses:
+            // less than libp2p's read buffers hold (4 MiB), because a WebSocket goes on reading.
+            maxStreamWindowSize: Math.max(leastWindowBytes, limits.maxFrameBytes / 2),
+            maxReadBufferLength: 2 * limits.maxFrameBytes,
+          },
+          // Deno's checker sees two copies of one dependency's types here, which only differ in where they lie.
+        }) as unknown as () => StreamMuxerFactory,
+      ),
     ],
     ...(options.gater ? { connectionGater: options.gater } : {}),
     ...(meshKey ? { connectionProtector: preSharedKey({ psk: meshKey }) } : {}),

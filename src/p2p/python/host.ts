@@ -13,6 +13,7 @@ import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { version } from '../../mesh/build.ts';
 import type { Limits } from '../../mesh/limits.ts';
+import { endingMuxer } from '../ending-muxer.ts';
 import { fairReads } from '../fair-reads.ts';
 import { libp2pLogger } from '../libp2p-logger.ts';
 import { withoutLockChannel } from '../lock-channel.ts';
@@ -40,15 +41,17 @@ export async function buildPythonHost({ privateKey, listen, limits }: PythonHost
     transports: [tcp()],
     connectionEncrypters: [fairReads(noise())],
     streamMuxers: [
-      yamux({
-        maxInboundStreams: maxStreamsPerConnection,
-        maxOutboundStreams: maxStreamsPerConnection,
-        streamOptions: {
-          maxWriteBufferLength: 2 * limits.maxPythonReplyBytes,
-          maxReadBufferLength: 2 * limits.maxPythonReplyBytes,
-        },
-        // Deno's checker sees two copies of one dependency's types here, which only differ in where they lie.
-      }) as unknown as () => StreamMuxerFactory,
+      endingMuxer(
+        yamux({
+          maxInboundStreams: maxStreamsPerConnection,
+          maxOutboundStreams: maxStreamsPerConnection,
+          streamOptions: {
+            maxWriteBufferLength: 2 * limits.maxPythonReplyBytes,
+            maxReadBufferLength: 2 * limits.maxPythonReplyBytes,
+          },
+          // Deno's checker sees two copies of one dependency's types here, which only differ in where they lie.
+        }) as unknown as () => StreamMuxerFactory,
+      ),
     ],
     services: { identify: identify(), ping: ping({ timeout: stepMs }) },
     logger: libp2pLogger(),
