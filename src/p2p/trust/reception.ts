@@ -56,6 +56,7 @@ export class Reception {
         await credentials.considerRevocations(request.revocations, peerId);
         if (!book.serves(peerId)) await credentials.consider(request.memberships, peerId);
       }
+      if (!book.serves(peerId)) await book.look(peerId);
       const standing = book.standing(peerId);
       if (!standing.served) throw notServed(standing.cause, ownPeerId, peerId);
       const membership = await credentials.membershipFor(peerId);

@@ -53,8 +53,8 @@ export class TrustBook implements Disposable {
   readonly #watchers: FSWatcher[] = [];
   readonly #stale = new Set<TrustPart>();
   #reading: Promise<void> | undefined;
-  /** Counts own changes: what was read while one was made is read again. */
-  #ownChanges = 0;
+  /** Counts changes of the peers' entries: what was read while one was made is read again. */
+  #peerChanges = 0;
   #closed = false;
 
   constructor(options: TrustBookOptions) {
@@ -121,11 +121,21 @@ export class TrustBook implements Disposable {
 
   /** The peer is listed from now on; its file is written by then. */
   async list(entry: PeerEntry): Promise<void> {
-    this.#ownChanges++;
+    this.#peerChanges++;
     await this.folder.peers.put(entry);
-    this.#ownChanges++;
-    this.#peers.set(entry.peer_id, entry);
-    this.#tell();
+    this.#keep(entry);
+  }
+
+  /** Reads the peer's own file, which may have been written a moment ago: before the peer hears that it is not served. */
+  async look(peerId: string): Promise<void> {
+    const before = this.#peerChanges;
+    // A damaged one is found, and told of, by who watches the folder.
+    const entry = await this.folder.peers.get(peerId).catch(() => undefined);
+    if (entry === undefined || this.#closed) return;
+    if (before !== this.#peerChanges) return this.look(peerId);
+    if (entry.revoked_at === this.#peers.get(peerId)?.revoked_at) return;
+    this.#damaged.delete(peerId);
+    this.#keep(entry);
   }
 
   /** A ticket for one machine has been used. False: somebody else was first. */
@@ -169,6 +179,12 @@ export class TrustBook implements Disposable {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  #keep(entry: PeerEntry): void {
+    this.#peerChanges++;
+    this.#peers.set(entry.peer_id, entry);
+    this.#tell();
   }
 
   #introduction(peerId: string): Standing | undefined {
@@ -220,9 +236,10 @@ export class TrustBook implements Disposable {
   async #read(part: TrustPart): Promise<void> {
     const { folder } = this;
     if (part === 'peers') {
-      const before = this.#ownChanges;
+      const before = this.#peerChanges;
       const { entries, damaged } = await folder.peers.all();
-      if (before !== this.#ownChanges) return this.#read(part);
+      if (before !== this.#peerChanges) return this.#read(part);
+      this.#peerChanges++;
       this.#peers = entries;
       this.#damaged = new Set(damaged);
     } else if (part === 'tickets') this.#tickets = await this.#goodTickets();
