@@ -3,7 +3,7 @@
  * supervisor opens one for each life of the far side.
  */
 
-import { systemClock } from '../mesh/clock.ts';
+import { type Clock, systemClock } from '../mesh/clock.ts';
 import { MeshError } from '../mesh/errors.ts';
 import { defaultLimits, type Limits } from '../mesh/limits.ts';
 import type { CallOptions, MeshEvent, TaskProgress, UncheckedMesh } from '../mesh/mesh.ts';
@@ -14,8 +14,11 @@ import type { RpcParams } from '../rpc/message.ts';
 import { hello, verbs, type Welcome } from './protocol.ts';
 
 export interface NearSide extends Pick<UncheckedMesh, 'call'> {
-  /** Agrees on the protocol; nothing else is answered before. Rejects with `protocol_mismatch` or `unauthorized`. */
-  hello(token?: string): Promise<Welcome>;
+  /**
+   * Agrees on the protocol; nothing else is answered before. Rejects with `protocol_mismatch` or `unauthorized`, or with `timeout`
+   * after `deadlineMs`: a far side that has only just been started loads its code first.
+   */
+  hello(token?: string, deadlineMs?: number): Promise<Welcome>;
   /** One of the verbs beside the operations. */
   ask(verb: string, params: RpcParams, deadlineMs: number): Promise<unknown>;
   /** Turns the far side's events on or off. */
@@ -33,14 +36,15 @@ export interface NearSideOptions {
   /** The channel ended; what was in flight was failed before. */
   onClosed?(cause?: Error): void;
   limits?: Limits;
+  clock?: Clock;
 }
 
 export function nearSide(
   channel: Channel,
-  { onEvent, onClosed = () => {}, limits = defaultLimits }: NearSideOptions,
+  { onEvent, onClosed = () => {}, limits = defaultLimits, clock = systemClock }: NearSideOptions,
 ): NearSide {
   const endpoint = new Endpoint(channel, {
-    clock: systemClock,
+    clock,
     maxInFlight: limits.maxInFlight,
     maxBufferedBytes: limits.maxBufferedBytes,
     closedError: (cause) =>
@@ -62,7 +66,8 @@ export function nearSide(
     endpoint.request(verb, params, { deadlineMs });
 
   return {
-    hello: (token) => ask(verbs.hello, { ...hello(token) }, limits.callDeadlineMs) as Promise<Welcome>,
+    hello: (token, deadlineMs = limits.callDeadlineMs) =>
+      ask(verbs.hello, { ...hello(token) }, deadlineMs) as Promise<Welcome>,
     ask,
     watch(on) {
       // A far side that is gone has no events; whoever calls next hears why.

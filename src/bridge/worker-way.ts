@@ -48,7 +48,7 @@ export function workerWay({ node, logLevel, main }: WorkerWayOptions): FarSideWa
       const giveUp = (): void => void kill();
       signal.addEventListener('abort', giveUp, { once: true });
       try {
-        await near.hello();
+        await near.hello(undefined, defaultPatience.startMs);
         await near.ask(verbs.start, { options: node }, defaultPatience.startMs);
         return life;
       } catch (error) {
