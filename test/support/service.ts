@@ -94,7 +94,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const from = performance.now();
     stopped ??= exited.then((code) => ({ code, tookMs: performance.now() - from }));
     // Deno's `child.kill` would report the signal as the cause of the end, whatever the exit code was.
-    if (child.pid !== undefined && child.exitCode === null) process.kill(child.pid, signal);
+    const isOver = child.exitCode !== null || child.signalCode !== null;
+    if (child.pid !== undefined && !isOver) process.kill(child.pid, signal);
     return stopped;
   };
   const service: Service = {
