@@ -1,6 +1,7 @@
 /** The few figures of a report that the README shows. */
 
 import type { Report } from '../report-schema.ts';
+import { onOneProcessor } from '../suites/hop-labels.ts';
 import { adviceFrom } from './choose.ts';
 import { withInterval } from './numbers.ts';
 import { cellsWhere, suiteOf } from './report-figures.ts';
@@ -10,6 +11,11 @@ const rows = [
     what: 'a call that does nothing, one at a time, µs',
     suite: 'hop',
     where: { payload_bytes: 100, in_flight: 1, load: 'idle' },
+  },
+  {
+    what: 'the same with both sides on one processor, µs',
+    suite: 'hop',
+    where: { payload_bytes: 100, in_flight: 1, load: onOneProcessor },
   },
   { what: '`submit` over MCP, on disk when answered, µs', suite: 'tool-call', where: { what: 'submit', in_flight: 1 } },
   { what: '`submit` to a peer over MCP, µs', suite: 'tool-call', where: { what: 'submit to a peer', in_flight: 1 } },
