@@ -7,6 +7,7 @@ import type { Limits } from '../mesh/limits.ts';
 import type { CheckedInput, OperationOutput } from '../mesh/operations.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Host } from './libp2p-host.ts';
+import { onceATurn } from './once-a-turn.ts';
 import type { Reachability } from './reach/reachability.ts';
 import type { ToolRegistry } from './tools.ts';
 
@@ -26,24 +27,33 @@ export interface StatusParts {
 export class StatusReport {
   readonly #parts: StatusParts;
   readonly #startedMs: number;
+  /** libp2p puts these together anew each time, and asks the system for some of them. */
+  readonly #ofHost: () => Pick<OperationOutput<'status'>, 'addresses' | 'connected_peers' | 'reachability'>;
 
   constructor(parts: StatusParts) {
     this.#parts = parts;
     this.#startedMs = parts.clock.monotonicMs();
+    const { host, reachability } = parts;
+    this.#ofHost = onceATurn(() => ({
+      addresses: host.getMultiaddrs().map(String),
+      connected_peers: host.getPeers().length,
+      reachability: reachability.view(),
+    }));
   }
 
   async status({ detail }: CheckedInput<'status'>, caller: string): Promise<OperationOutput<'status'>> {
-    const { host, reachability, queue, cache, tools, layout, limits, clock } = this.#parts;
+    const { host, queue, cache, tools, layout, limits, clock } = this.#parts;
+    const { addresses, connected_peers, reachability } = this.#ofHost();
     const { counts, taskTypes, waiters, storedBytes } = await queue.stats();
     const report: OperationOutput<'status'> = {
       peer_id: host.peerId.toString(),
       version,
       runtime,
       layout,
-      addresses: host.getMultiaddrs().map(String),
+      addresses,
       uptime_s: (clock.monotonicMs() - this.#startedMs) / 1000,
-      connected_peers: host.getPeers().length,
-      reachability: reachability.view(),
+      connected_peers,
+      reachability,
       queue: counts,
       capabilities: { task_types: taskTypes, tools: [...tools.names] },
     };
