@@ -74,6 +74,10 @@ export interface Limits {
   readonly peerFrameBurst: number;
   readonly peerBytesPerSecond: number;
   readonly peerByteBurst: number;
+  /** Of the event loop's time, what one peer gets while others ask for something too, in percent. Alone it gets all of it. */
+  readonly peerLoopPercent: number;
+  /** How long after its last request a peer still counts as one that asks, in milliseconds. */
+  readonly peerAskingMs: number;
   /** Connections in all. */
   readonly maxConnections: number;
   /** Connections that have not said yet who they are; one address gets half of these places at most. */
@@ -177,6 +181,8 @@ export const defaultLimits: Limits = {
   peerFrameBurst: 100_000,
   peerBytesPerSecond: 512 * MiB,
   peerByteBurst: 128 * MiB,
+  peerLoopPercent: 50,
+  peerAskingMs: 1_000,
   maxConnections: 300,
   maxPendingConnections: 64,
   maxConnectionsPerPeer: 8,

@@ -17,7 +17,7 @@ import { FrameInbox } from '../rpc/frame-inbox.ts';
 import { BrokenFrameError, type EncodedMessage, encodeFrames } from '../rpc/frames.ts';
 import { kindOf, type RpcId, type RpcMessage } from '../rpc/message.ts';
 import { Outbox, requestsOf } from '../rpc/outbox.ts';
-import { inBulkTurn } from './bulk-turns.ts';
+import { type InBulkTurn, inBulkTurn } from './bulk-turns.ts';
 import { brokenFrameMessage } from './carriage.ts';
 import type { ReadBudget } from './trust/read-budget.ts';
 
@@ -40,13 +40,15 @@ export interface StreamChannelOptions {
   /** The far side will send nothing more; it may still wait for answers. */
   onHalfClosed(): void;
   /** Runs something in a later turn of the event loop; for tests. */
-  nextTurn?(run: () => void): void;
+  nextTurn?: InBulkTurn;
 }
 
 export class StreamChannel implements Channel {
   readonly #stream: Stream;
   readonly #options: StreamChannelOptions;
   readonly #nextTurn: (run: () => void) => void;
+  /** What waits for the end of the rest: the inbox's turn. */
+  #afterRest: (() => void) | undefined;
   readonly #inbox: FrameInbox;
   readonly #outbox: Outbox;
   #events: ChannelEvents | undefined;
@@ -64,8 +66,9 @@ export class StreamChannel implements Channel {
   constructor(stream: Stream, options: StreamChannelOptions) {
     this.#stream = stream;
     this.#options = options;
-    this.#nextTurn = options.nextTurn ?? inBulkTurn;
-    const { clock, limits } = options;
+    const { clock, limits, budget, nextTurn = inBulkTurn } = options;
+    const worked = (ms: number): void => budget?.worked(ms);
+    this.#nextTurn = (run) => nextTurn(run, worked);
     this.#inbox = new FrameInbox({
       clock,
       maxFrameBytes: limits.maxFrameBytes,
@@ -76,7 +79,8 @@ export class StreamChannel implements Channel {
       broken: (thrown) => this.#refuse(thrown),
       pause: () => this.#setFull(true),
       resume: () => this.#setFull(false),
-      nextTurn: this.#nextTurn,
+      rests: () => this.#rests,
+      nextTurn: (run) => this.#turnForInbox(run),
     });
     this.#outbox = new Outbox({
       maxFrameBytes: limits.maxFrameBytes,
@@ -195,8 +199,24 @@ export class StreamChannel implements Channel {
       this.#endRest = undefined;
       this.#rest();
       this.#readOrNot();
+      const run = this.#afterRest;
+      this.#afterRest = undefined;
+      if (run !== undefined) this.#turnForInbox(run);
     });
     this.#readOrNot();
+  }
+
+  /** While reading rests, what came already rests too. */
+  #turnForInbox(run: () => void): void {
+    if (this.#closed) return;
+    this.#rest();
+    if (this.#endRest !== undefined) this.#afterRest = run;
+    // What the turn before has cost is known only when this one begins.
+    else this.#nextTurn(() => (this.#rests ? this.#turnForInbox(run) : run()));
+  }
+
+  get #rests(): boolean {
+    return (this.#options.budget?.restMs ?? 0) > 0;
   }
 
   #readOrNot(): void {
@@ -238,6 +258,7 @@ export class StreamChannel implements Channel {
     if (this.#closed) return;
     this.#closed = true;
     this.#endRest?.();
+    this.#afterRest = undefined;
     this.#inbox.close();
     const waiting = this.#outbox.unsent();
     this.#outbox.clear();

@@ -6,6 +6,8 @@
  * when those before have used up a slice: a time, and a number, because most of what a request costs comes after it was handed over,
  * and others would stand behind it in every line. Notifications pass nothing: a cancellation comes after the request that it is about.
  *
+ * While reading rests because of what the far side has sent already, nothing is handed over either.
+ *
  * Back-pressure: large requests beyond `maxServingBytes` wait until earlier ones were answered, and are refused as `busy` when
  * that takes too long. While more than a frame's worth waits, reading pauses. Nothing that waits here depends on the far side:
  * two nodes that send bulk to each other cannot block each other for good.
@@ -40,7 +42,9 @@ export interface FrameInboxOptions {
   /** Whether bytes are wanted. What was on its way comes all the same. */
   pause(): void;
   resume(): void;
-  /** Runs something in the next turn of the event loop. */
+  /** Whether nothing is to be handed over now. */
+  rests(): boolean;
+  /** Runs something in the next turn of the event loop in which nothing rests. */
   nextTurn(run: () => void): void;
 }
 
@@ -69,6 +73,8 @@ export class FrameInbox {
   /** Nothing was answered since a request had waited in vain: the next ones need not wait. */
   #stuck = false;
   #onEmpty: (() => void) | undefined;
+  /** Small ones that were handed over since the last turn of its own. */
+  #handed = 0;
   /** Small ones used up the last turn. */
   #passedOver = false;
   #scheduled = false;
@@ -144,17 +150,22 @@ export class FrameInbox {
   };
 
   #handOver(ownTurn: boolean): void {
-    const { clock } = this.#options;
+    const { clock, rests } = this.#options;
     const untilMs = clock.monotonicMs() + sliceMs;
+    if (ownTurn) this.#handed = 0;
     let count = 0;
-    const most = Math.min(this.#small.length, sliceMessages);
-    while (count < most && clock.monotonicMs() < untilMs && !this.#closed) this.#give(this.#small[count++], false);
+    const most = Math.min(this.#small.length, sliceMessages - this.#handed);
+    while (count < most && clock.monotonicMs() < untilMs && !rests() && !this.#closed)
+      this.#give(this.#small[count++], false);
     this.#small.splice(0, count);
+    this.#handed += count;
     // A large one comes after small ones only when they were quick; when they never are, it has every second turn.
-    if (ownTurn && (this.#small.length === 0 || this.#passedOver)) this.#giveLarge();
+    if (ownTurn && !rests() && (this.#small.length === 0 || this.#passedOver)) this.#giveLarge();
     if (ownTurn) this.#passedOver = this.#small.length > 0 && !this.#passedOver;
     if (this.#closed) return;
-    if (this.#small.length > 0 || (this.#large.length > 0 && this.#held === undefined)) this.#schedule();
+    const more = this.#small.length > 0 || (this.#large.length > 0 && this.#held === undefined);
+    // Many that come one by one are as many as those that come at once: after a slice of them it is others' turn.
+    if (more || this.#handed >= sliceMessages) this.#schedule();
   }
 
   #giveLarge(): void {

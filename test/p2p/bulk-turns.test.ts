@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import { bulkTurns } from '../../src/p2p/bulk-turns.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { suite } from '../tooling/suite.ts';
 
 const test = suite('turns for bulk');
@@ -8,9 +9,11 @@ const test = suite('turns for bulk');
 function loop() {
   let queued: (() => void)[] = [];
   let turns = 0;
-  const inTurn = bulkTurns((run) => queued.push(run));
+  const clock = new FakeClock();
+  const inTurn = bulkTurns((run) => queued.push(run), clock);
   const ran: string[] = [];
   return {
+    clock,
     ran,
     add: (name: string) => inTurn(() => ran.push(`${name} in turn ${turns}`)),
     inTurn,
@@ -50,6 +53,22 @@ test('without bulk no turns are taken', () => {
   line.add('b');
   line.turn();
   assert.equal(line.ran, ['a in turn 1', 'b in turn 8']);
+});
+
+test('who asks is told what a slice took, with what followed from it until the next one', () => {
+  const { clock, inTurn, turn } = loop();
+  const costs: string[] = [];
+  for (const name of ['a', 'b'])
+    inTurn(
+      () => clock.advance(2),
+      (ms) => costs.push(`${name} ${ms}`),
+    );
+  turn();
+  clock.advance(3);
+  for (let count = 0; count < 6; count++) turn();
+  assert.equal(costs, ['a 5']);
+  for (let count = 0; count < 6; count++) turn();
+  assert.equal(costs, ['a 5', 'b 2']);
 });
 
 test('a slice that throws does not stop the line', () => {

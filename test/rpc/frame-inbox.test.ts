@@ -22,6 +22,7 @@ class Scene {
   readonly heard: Message[] = [];
   readonly refused: unknown[] = [];
   paused = false;
+  resting = false;
   broken: unknown;
   /** What the event loop has to do next; each call of `turn` is one turn of it. */
   #turns: (() => void)[] = [];
@@ -47,6 +48,7 @@ class Scene {
       resume: () => {
         this.paused = false;
       },
+      rests: () => this.resting,
       nextTurn: (run) => this.#turns.push(run),
     });
   }
@@ -114,6 +116,28 @@ inbox('of many small ones no more than a few are handed over in one turn, howeve
   const turns = [scene.take().length];
   while (scene.turn()) turns.push(scene.take().length);
   assert.equal(turns, [32, 32, 32, 4]);
+});
+
+inbox('many small ones that come one by one leave the loop to others as often as those that come at once', () => {
+  const scene = new Scene();
+  for (let id = 0; id < 50; id++) scene.arrive(small(id));
+  assert.is(scene.take().length, 32);
+  while (scene.turn());
+  assert.is(scene.take().length, 18);
+});
+
+inbox('while reading rests nothing is handed over, and what waits keeps its order', () => {
+  const scene = new Scene(undefined, (one) => {
+    if (one.heard.length === 2) one.resting = true;
+  });
+  scene.arrive(...[1, 2, 3, 4].map(small), large(5));
+  assert.equal(scene.take(), [1, 2]);
+  scene.turn();
+  scene.arrive(small(6));
+  assert.equal(scene.take(), []);
+  scene.resting = false;
+  while (scene.turn()) scene.resting = false;
+  assert.equal(scene.take(), [3, 4, 6, 5]);
 });
 
 inbox('small ones without end do not keep a large one waiting for ever', () => {

@@ -9,6 +9,7 @@ import type { Grant } from '../../mesh/grant.ts';
 import type { Limits } from '../../mesh/limits.ts';
 import { type CheckedInput, type OperationName, type OperationOutput, operationEntry } from '../../mesh/operations.ts';
 import { TokenBucket } from '../token-bucket.ts';
+import { Askers } from './askers.ts';
 import { type Allowed, allow, grantedTools, type MustBe } from './grant.ts';
 import { ReadBudget, type ReadLimits } from './read-budget.ts';
 import type { Refusals } from './refusals.ts';
@@ -22,7 +23,13 @@ const maxGone = 1_000;
 export type PermitLimits = ReadLimits &
   Pick<
     Limits,
-    'peerRequestsPerSecond' | 'peerRequestBurst' | 'maxPeerInFlight' | 'maxServing' | 'maxWaiters' | 'maxPeerWaiters'
+    | 'peerRequestsPerSecond'
+    | 'peerRequestBurst'
+    | 'peerAskingMs'
+    | 'maxPeerInFlight'
+    | 'maxServing'
+    | 'maxWaiters'
+    | 'maxPeerWaiters'
   >;
 
 /** What peers may hold together of the places for what waits. */
@@ -34,6 +41,15 @@ export interface PermitsOptions {
   refusals: Refusals;
   /** The peer's grant now. Throws `unauthorized` when it has none. */
   grantOf(peerId: string): Grant;
+}
+
+/** What is counted for all peers together. */
+interface AllPeers {
+  /** Requests that are being worked on. */
+  inFlight: number;
+  /** Those of them that wait. */
+  waiting: number;
+  readonly askers: Askers;
 }
 
 /** How much a peer asks for at the moment. */
@@ -48,11 +64,11 @@ export class Permits {
   readonly #options: PermitsOptions;
   readonly #permits = new Map<string, Permit>();
   readonly #gone = new Set<string>();
-  /** Requests of all peers that are being worked on, and those of them that wait. */
-  readonly #total = { inFlight: 0, waiting: 0 };
+  readonly #total: AllPeers;
 
   constructor(options: PermitsOptions) {
     this.#options = options;
+    this.#total = { inFlight: 0, waiting: 0, askers: new Askers(options.limits, options.clock) };
   }
 
   of(peerId: string): Permit {
@@ -114,7 +130,7 @@ export class Permit {
   /** What may be read of it. */
   readonly budget: ReadBudget;
   readonly #options: PermitsOptions;
-  readonly #total: { inFlight: number; waiting: number };
+  readonly #total: AllPeers;
   readonly #bucket: TokenBucket;
   readonly #patience: TokenBucket;
   readonly #waiting = new Set<Waiting>();
@@ -124,12 +140,12 @@ export class Permit {
   #requests = 0;
   #overRate: MeshError | undefined;
 
-  constructor(peerId: string, options: PermitsOptions, total: { inFlight: number; waiting: number }) {
+  constructor(peerId: string, options: PermitsOptions, total: AllPeers) {
     this.peerId = peerId;
     this.#options = options;
     this.#total = total;
     const { clock, limits } = options;
-    this.budget = new ReadBudget(limits, clock);
+    this.budget = new ReadBudget(limits, clock, () => total.askers.othersThan(peerId));
     this.#bucket = new TokenBucket(limits.peerRequestsPerSecond, limits.peerRequestBurst, clock);
     this.#patience = new TokenBucket(limits.peerRequestsPerSecond, limits.peerRequestBurst, clock);
   }
@@ -149,6 +165,7 @@ export class Permit {
    */
   begin(): () => void {
     this.#requests++;
+    this.#total.askers.asked(this.peerId);
     const grant = this.grant();
     this.#takeToken(grant);
     const { maxPeerInFlight, maxServing } = this.#options.limits;

@@ -1,7 +1,8 @@
 /**
- * How much of a peer is read: frames and bytes a second, over all its streams. What is over the rate was read already; reading
- * then rests until it is made up for, and the peer's own writing stops with it. Nothing is refused for it; where a request is refused
- * because there are too many, reading rests too, so that the rest of them waits at the peer.
+ * How much of a peer is read: frames and bytes a second, over all its streams, and its share of the event loop while others ask for
+ * something too. What is over it was read already; reading then rests until it is made up for, what came waits, and the peer's own
+ * writing stops with it. Nothing is refused for it; where a request is refused because there are too many, reading rests too, so
+ * that the rest of them waits at the peer.
  */
 
 import type { Clock } from '../../mesh/clock.ts';
@@ -10,21 +11,29 @@ import { TokenBucket } from '../token-bucket.ts';
 
 export type ReadLimits = Pick<
   Limits,
-  'peerFramesPerSecond' | 'peerFrameBurst' | 'peerBytesPerSecond' | 'peerByteBurst'
+  'peerFramesPerSecond' | 'peerFrameBurst' | 'peerBytesPerSecond' | 'peerByteBurst' | 'peerLoopPercent'
 >;
+
+/** Of its share of the loop, what a peer may save up, in milliseconds: others wait as long for it when it comes at once. */
+const loopBurstMs = 5;
 
 export class ReadBudget {
   readonly #frames: TokenBucket;
   readonly #bytes: TokenBucket;
+  readonly #loop: TokenBucket;
   readonly #clock: Clock;
+  readonly #othersAsk: () => boolean;
   #restUntilMs = 0;
   /** Read since the peer connected. */
   readonly read = { frames: 0, bytes: 0 };
 
-  constructor(limits: ReadLimits, clock: Clock) {
+  /** `othersAsk`: whether anybody else wants something of the node now. */
+  constructor(limits: ReadLimits, clock: Clock, othersAsk: () => boolean) {
     this.#frames = new TokenBucket(limits.peerFramesPerSecond, limits.peerFrameBurst, clock);
     this.#clock = clock;
     this.#bytes = new TokenBucket(limits.peerBytesPerSecond, limits.peerByteBurst, clock);
+    this.#loop = new TokenBucket(limits.peerLoopPercent * 10, loopBurstMs, clock);
+    this.#othersAsk = othersAsk;
   }
 
   spend(frames: number, bytes: number): void {
@@ -34,6 +43,11 @@ export class ReadBudget {
     if (bytes > 0) this.#bytes.spend(bytes);
   }
 
+  /** The loop has worked for the peer for so many milliseconds. That counts only where somebody else wants it. */
+  worked(ms: number): void {
+    if (this.#othersAsk()) this.#loop.spend(ms);
+  }
+
   /** Reading is to rest from now on, for at least so many milliseconds. */
   rest(ms: number): void {
     this.#restUntilMs = this.#clock.monotonicMs() + ms;
@@ -41,7 +55,7 @@ export class ReadBudget {
 
   /** How long reading is to rest now, in milliseconds. */
   get restMs(): number {
-    const owedMs = Math.max(this.#frames.debtMs, this.#bytes.debtMs);
+    const owedMs = Math.max(this.#frames.debtMs, this.#bytes.debtMs, this.#loop.debtMs);
     return this.#restUntilMs === 0 ? owedMs : Math.max(owedMs, this.#restUntilMs - this.#clock.monotonicMs());
   }
 

@@ -2,7 +2,9 @@ import { connect } from 'node:net';
 import { multiaddr } from '@multiformats/multiaddr';
 import * as assert from 'uvu/assert';
 import { defaultLimits } from '../../../src/mesh/limits.ts';
+import { Askers } from '../../../src/p2p/trust/askers.ts';
 import { ReadBudget } from '../../../src/p2p/trust/read-budget.ts';
+import { encodeFrames, encodeMessage } from '../../../src/rpc/frames.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { suite } from '../../tooling/suite.ts';
 import { rawCarriage, rawHost, request, startNode, until } from '../support.ts';
@@ -11,8 +13,14 @@ const bounds = suite('bounds per peer');
 
 bounds('reading rests for as long as what was too much takes at the rate', () => {
   const clock = new FakeClock();
-  const limits = { peerFramesPerSecond: 10, peerFrameBurst: 5, peerBytesPerSecond: 1000, peerByteBurst: 500 };
-  const budget = new ReadBudget(limits, clock);
+  const limits = {
+    peerFramesPerSecond: 10,
+    peerFrameBurst: 5,
+    peerBytesPerSecond: 1000,
+    peerByteBurst: 500,
+    peerLoopPercent: 50,
+  };
+  const budget = new ReadBudget(limits, clock, () => false);
   budget.spend(5, 500);
   assert.is(budget.restMs, 0);
   budget.spend(1, 0);
@@ -41,6 +49,58 @@ bounds('a peer that floods is read no faster than its rate, and its neighbour is
   const most = limits.peerFrameBurst + ((performance.now() - startedMs) / 1000) * limits.peerFramesPerSecond;
   // One piece of the stream is read whole before reading rests.
   assert.ok((use?.frames ?? 0) > 0 && carriage.messages.length < flood, `${use?.frames} of at most about ${most}`);
+  carriage.stream.abort(new Error('done'));
+});
+
+bounds('work for a peer counts only while others ask, and then it rests for as long as others are to have', () => {
+  const clock = new FakeClock();
+  const limits = { ...defaultLimits, peerLoopPercent: 25, peerAskingMs: 1_000 };
+  const askers = new Askers(limits, clock);
+  const budget = new ReadBudget(limits, clock, () => askers.othersThan('busy'));
+  askers.asked('busy');
+  budget.worked(500);
+  assert.is(budget.restMs, 0, 'it is alone');
+  askers.asked('neighbour');
+  askers.asked('busy');
+  // What is saved up is 5 ms; the rest is to be a quarter of the time.
+  budget.worked(15);
+  assert.is(budget.restMs, 40);
+  assert.is(askers.othersThan('neighbour'), true);
+  clock.advance(1_000);
+  askers.asked('busy');
+  budget.worked(500);
+  assert.is(budget.restMs, 0, 'the neighbour has gone');
+});
+
+bounds(
+  'a peer that floods gets no more than its share of the loop while others ask, and all of it afterwards',
+  async () => {
+    await using node = await startNode({ limits: { peerLoopPercent: 1, peerAskingMs: 300 } });
+    await using flooder = await rawHost([]);
+    await using neighbour = await startNode();
+    await neighbour.mesh.call('status', { remote_multiaddr: node.address });
+    const carriage = await rawCarriage(flooder, node.address);
+    const flood = 400;
+    const encoded = encodeMessage(request('server/discover'), 10_000);
+    carriage.bytes(encodeFrames(Array.from({ length: flood }, () => encoded)));
+    for (let i = 0; i < 150 && carriage.messages.length < flood; i++)
+      await neighbour.mesh.call('status', { remote_peer_id: node.peerId });
+    assert.ok(carriage.messages.length < flood, 'all of the flood was answered while the neighbour asked');
+    await until(() => carriage.messages.length === flood);
+    carriage.stream.abort(new Error('done'));
+  },
+);
+
+bounds('over its rate a peer is read less, and not answered refusals as fast as it sends', async () => {
+  await using node = await startNode({ limits: { peerRequestsPerSecond: 100, peerRequestBurst: 50 } });
+  await using flooder = await rawHost([]);
+  const carriage = await rawCarriage(flooder, node.address);
+  const flood = 90;
+  const encoded = encodeMessage(request('server/discover'), 10_000);
+  carriage.bytes(encodeFrames(Array.from({ length: flood }, () => encoded)));
+  await until(() => carriage.messages.length === flood);
+  const refused = carriage.messages.filter(({ error }) => error?.code === -32010).length;
+  assert.ok(refused > 0 && refused < 20, `${refused} were refused`);
   carriage.stream.abort(new Error('done'));
 });
 
