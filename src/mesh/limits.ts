@@ -28,6 +28,8 @@ export interface Limits {
   readonly maxCommitBatch: number;
   /** Bytes of payloads and results after which a group commit takes in no more: writing them holds up the thread. */
   readonly maxCommitBytes: number;
+  /** When so many bytes of them were committed, SQLite's log is moved into its file, between two commits: it takes as long as they. */
+  readonly checkpointBytes: number;
   /** Bytes of payloads and results in one answer of `list`; the rest is behind the cursor. */
   readonly maxListBytes: number;
 
@@ -156,7 +158,8 @@ export const defaultLimits: Limits = {
   maxWaiters: 10_000,
   maxBatch: 100,
   maxCommitBatch: 256,
-  maxCommitBytes: 8 * MiB,
+  maxCommitBytes: 512 * KiB,
+  checkpointBytes: 512 * KiB,
   maxListBytes: 1 * MiB,
   maxCacheEntries: 100_000,
   maxCacheBytes: 256 * MiB,

@@ -4,6 +4,9 @@
  * A job runs synchronously inside of the transaction and is answered after the COMMIT. A job that throws a `MeshError` has
  * written nothing and fails alone. A job that throws anything else takes the transaction with it; the others are then run
  * again, each in a transaction of its own. When the COMMIT fails, all fail and nothing of them is kept.
+ *
+ * What was committed lies in a log, and is moved from there to its place at times. Where much was written, that is done here, in a
+ * turn of the event loop of its own: as part of a COMMIT it would make that take several times as long.
  */
 
 import { setImmediate } from 'node:timers';
@@ -17,6 +20,8 @@ export interface Transactions {
   begin(): void;
   /** Throws when nothing was kept. */
   commit(): void;
+  /** Moves what was committed from the log to its place. */
+  checkpoint(): void;
   /** Undoes what was begun, if anything was. Does not throw. */
   rollback(): void;
   /** The error for callers whose transaction failed with `thrown`. */
@@ -49,6 +54,8 @@ interface Bounds {
   readonly maxBatch: number;
   /** No more jobs are taken into a transaction that writes as much. */
   readonly maxBytes: number;
+  /** When so many bytes were written, they are moved from the log to their place. */
+  readonly checkpointBytes: number;
   /** Jobs that wait for a transaction. */
   readonly maxPending: number;
 }
@@ -60,6 +67,8 @@ export class GroupCommit {
   #pending: Job[] = [];
   #scheduled = false;
   #closed = false;
+  /** Bytes that were committed since the last checkpoint. */
+  #logBytes = 0;
 
   constructor(transactions: Transactions, bounds: Bounds) {
     this.#transactions = transactions;
@@ -94,11 +103,26 @@ export class GroupCommit {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
-      this.#commitSome();
+      if (this.#checkpointIsDue) this.#checkpoint();
+      else this.#commitSome();
       // Scheduled again only now: jobs that were added meanwhile were part of this.
       this.#scheduled = false;
-      if (this.#urgent.length + this.#pending.length > 0) this.#schedule();
+      if (this.#checkpointIsDue || this.#urgent.length + this.#pending.length > 0) this.#schedule();
     });
+  }
+
+  get #checkpointIsDue(): boolean {
+    return !this.#closed && this.#logBytes >= this.#bounds.checkpointBytes;
+  }
+
+  #checkpoint(): void {
+    this.#logBytes = 0;
+    try {
+      this.#transactions.checkpoint();
+    } catch (thrown) {
+      // Nothing is lost: all of it is in the log, and the next one moves it too.
+      log.warn('What was written could not be moved to its place yet: {error}', { error: thrown });
+    }
   }
 
   #commitSome(): void {
@@ -126,6 +150,7 @@ export class GroupCommit {
         running = false;
       }
       this.#transactions.commit();
+      for (const { bytes, outcome } of batch) if (outcome !== undefined && 'value' in outcome) this.#logBytes += bytes;
     } catch (thrown) {
       this.#transactions.rollback();
       if (running && batch.length > 1) {

@@ -52,12 +52,14 @@ class SqliteStore implements Store {
       {
         begin: () => tables.begin(),
         commit: () => tables.commit(),
+        checkpoint: () => tables.checkpoint(),
         rollback: () => tables.rollback(),
         errorFor: (thrown) => storageError(options.path, thrown),
       },
       {
         maxBatch: options.limits.maxCommitBatch,
         maxBytes: options.limits.maxCommitBytes,
+        checkpointBytes: options.limits.checkpointBytes,
         maxPending: options.limits.maxInFlight,
       },
     );

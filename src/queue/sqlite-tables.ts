@@ -69,6 +69,11 @@ export class QueueTables {
     this.#prepared('COMMIT').run();
   }
 
+  /** Moves the write-ahead log into the file. SQLite does it by itself, inside of a COMMIT, when nobody did it before. */
+  checkpoint(): void {
+    this.#prepared('PRAGMA wal_checkpoint(PASSIVE)').all();
+  }
+
   rollback(): void {
     this.#totals = this.#kept;
     // A full disk rolls back by itself; a BEGIN that failed has nothing to roll back.

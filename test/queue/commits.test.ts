@@ -14,8 +14,12 @@ function listTransactions(failOn: { commit?: number } = {}) {
   let open: string[] | undefined;
   let commitCount = 0;
   const kept: string[][] = [];
+  let checkpoints = 0;
   return {
     kept,
+    get checkpoints() {
+      return checkpoints;
+    },
     append: (text: string): string => {
       open?.push(text);
       return text;
@@ -28,6 +32,10 @@ function listTransactions(failOn: { commit?: number } = {}) {
         if (++commitCount === failOn.commit) throw new Error('no room');
         if (open !== undefined && open.length > 0) kept.push(open);
       },
+      checkpoint: () => {
+        checkpoints++;
+        kept.push(['checkpoint']);
+      },
       rollback: () => {
         open = undefined;
       },
@@ -38,7 +46,12 @@ function listTransactions(failOn: { commit?: number } = {}) {
 
 group('calls of the same moment go into one commit, and more into the next', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 4, maxBytes: 100, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, {
+    maxBatch: 4,
+    maxBytes: 100,
+    checkpointBytes: 1_000,
+    maxPending: 100,
+  });
   const answers = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((text) => commit.add(() => list.append(text))));
   assert.equal(answers, ['a', 'b', 'c', 'd', 'e', 'f']);
   assert.equal(list.kept, [
@@ -49,15 +62,49 @@ group('calls of the same moment go into one commit, and more into the next', asy
 
 group('a commit that writes much takes in no more', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 10, maxBytes: 100, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, {
+    maxBatch: 10,
+    maxBytes: 100,
+    checkpointBytes: 1_000,
+    maxPending: 100,
+  });
   const sizes = [60, 60, 10, 200, 10];
   await Promise.all(sizes.map((bytes) => commit.add(() => list.append(String(bytes)), { bytes })));
   assert.equal(list.kept, [['60', '60'], ['10', '200'], ['10']]);
 });
 
+group('when much was written it is moved to its place in a turn of its own, between two commits', async () => {
+  const list = listTransactions();
+  const bounds = { maxBatch: 10, maxBytes: 100, checkpointBytes: 150, maxPending: 100 };
+  const commit = new GroupCommit(list.transactions, bounds);
+  const sizes = [100, 100, 100, 10];
+  await Promise.all(sizes.map((bytes) => commit.add(() => list.append(String(bytes)), { bytes })));
+  assert.equal(list.kept, [['100'], ['100'], ['checkpoint'], ['100'], ['10']]);
+  await commit.add(() => list.append('last'), { bytes: 60 });
+  assert.is(list.checkpoints, 1);
+  await setImmediate();
+  assert.is(list.checkpoints, 2, 'it does not wait for the next commit');
+});
+
+group('a checkpoint that fails takes nothing with it', async () => {
+  const list = listTransactions();
+  const checkpoint = (): never => {
+    throw new Error('no room');
+  };
+  const bounds = { maxBatch: 10, maxBytes: 100, checkpointBytes: 50, maxPending: 100 };
+  const commit = new GroupCommit({ ...list.transactions, checkpoint }, bounds);
+  for (const text of ['a', 'b']) assert.is(await commit.add(() => list.append(text), { bytes: 60 }), text);
+  assert.equal(list.kept, [['a'], ['b']]);
+});
+
 group('a call that is refused fails alone', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 10, maxBytes: 100, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, {
+    maxBatch: 10,
+    maxBytes: 100,
+    checkpointBytes: 1_000,
+    maxPending: 100,
+  });
   const refused = (): never => {
     throw new MeshError('wrong_state', 'no');
   };
@@ -68,7 +115,12 @@ group('a call that is refused fails alone', async () => {
 
 group('a call that breaks takes nothing of the others with it', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 10, maxBytes: 100, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, {
+    maxBatch: 10,
+    maxBytes: 100,
+    checkpointBytes: 1_000,
+    maxPending: 100,
+  });
   const broken = (): never => {
     list.append('half');
     throw new Error('broken');
@@ -80,7 +132,12 @@ group('a call that breaks takes nothing of the others with it', async () => {
 
 group('a commit that fails fails all of its calls and none of the next', async () => {
   const list = listTransactions({ commit: 1 });
-  const commit = new GroupCommit(list.transactions, { maxBatch: 2, maxBytes: 100, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, {
+    maxBatch: 2,
+    maxBytes: 100,
+    checkpointBytes: 1_000,
+    maxPending: 100,
+  });
   const committed: string[] = [];
   const jobs = ['a', 'b', 'c'].map((text) =>
     refusal(commit.add(() => list.append(text), { committed: (value) => void committed.push(value) })),
@@ -92,7 +149,12 @@ group('a commit that fails fails all of its calls and none of the next', async (
 
 group('what follows a commit happens in order, before anybody is answered', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 10, maxBytes: 100, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, {
+    maxBatch: 10,
+    maxBytes: 100,
+    checkpointBytes: 1_000,
+    maxPending: 100,
+  });
   const seen: string[] = [];
   const add = (text: string) =>
     commit.add(() => text, { committed: () => void seen.push(text) }).then(() => seen.push(`${text} answered`));
@@ -102,14 +164,24 @@ group('what follows a commit happens in order, before anybody is answered', asyn
 
 group('more calls than may wait are refused as busy', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 2, maxBytes: 100, maxPending: 3 });
+  const commit = new GroupCommit(list.transactions, {
+    maxBatch: 2,
+    maxBytes: 100,
+    checkpointBytes: 1_000,
+    maxPending: 3,
+  });
   const codes = await Promise.all(Array.from({ length: 5 }, () => refusal(commit.add(() => list.append('x')))));
   assert.equal(codes, ['ok', 'ok', 'ok', 'busy', 'busy']);
 });
 
 group('closing finishes what was asked for', async () => {
   const list = listTransactions();
-  const commit = new GroupCommit(list.transactions, { maxBatch: 2, maxBytes: 100, maxPending: 100 });
+  const commit = new GroupCommit(list.transactions, {
+    maxBatch: 2,
+    maxBytes: 100,
+    checkpointBytes: 1_000,
+    maxPending: 100,
+  });
   const jobs = Array.from({ length: 5 }, (_, n) => refusal(commit.add(() => list.append(String(n)))));
   commit.close();
   assert.equal(await Promise.all([...jobs, refusal(commit.add(() => list.append('late')))]), [
