@@ -46,9 +46,9 @@ export interface StreamChannelOptions {
 export class StreamChannel implements Channel {
   readonly #stream: Stream;
   readonly #options: StreamChannelOptions;
-  readonly #nextTurn: (run: () => void) => void;
+  readonly #nextTurn: InBulkTurn;
   /** What waits for the end of the rest: the inbox's turn. */
-  #afterRest: (() => void) | undefined;
+  #afterRest: (() => boolean) | undefined;
   readonly #inbox: FrameInbox;
   readonly #outbox: Outbox;
   #events: ChannelEvents | undefined;
@@ -66,9 +66,8 @@ export class StreamChannel implements Channel {
   constructor(stream: Stream, options: StreamChannelOptions) {
     this.#stream = stream;
     this.#options = options;
-    const { clock, limits, budget, nextTurn = inBulkTurn } = options;
-    const worked = (ms: number): void => budget?.worked(ms);
-    this.#nextTurn = (run) => nextTurn(run, worked);
+    const { clock, limits } = options;
+    this.#nextTurn = options.nextTurn ?? inBulkTurn;
     this.#inbox = new FrameInbox({
       clock,
       maxFrameBytes: limits.maxFrameBytes,
@@ -207,12 +206,24 @@ export class StreamChannel implements Channel {
   }
 
   /** While reading rests, what came already rests too. */
-  #turnForInbox(run: () => void): void {
+  #turnForInbox(run: () => boolean): void {
     if (this.#closed) return;
     this.#rest();
-    if (this.#endRest !== undefined) this.#afterRest = run;
-    // What the turn before has cost is known only when this one begins.
-    else this.#nextTurn(() => (this.#rests ? this.#turnForInbox(run) : run()));
+    if (this.#endRest !== undefined) {
+      this.#afterRest = run;
+      return;
+    }
+    let hasWorked = false;
+    this.#nextTurn(
+      () => {
+        // What the turn before has cost is known only when this one begins.
+        if (this.#rests) this.#turnForInbox(run);
+        else hasWorked = run();
+      },
+      (ms) => {
+        if (hasWorked) this.#options.budget?.worked(ms);
+      },
+    );
   }
 
   get #rests(): boolean {

@@ -44,8 +44,8 @@ export interface FrameInboxOptions {
   resume(): void;
   /** Whether nothing is to be handed over now. */
   rests(): boolean;
-  /** Runs something in the next turn of the event loop in which nothing rests. */
-  nextTurn(run: () => void): void;
+  /** Runs something in the next turn of the event loop in which nothing rests; it answers whether there was anything to do. */
+  nextTurn(run: () => boolean): void;
 }
 
 /** Handed over as it is, or parsed first. */
@@ -233,13 +233,16 @@ export class FrameInbox {
     this.#scheduled = true;
     this.#options.nextTurn(() => {
       this.#scheduled = false;
-      if (this.#closed) return;
+      if (this.#closed) return false;
+      const before = this.waitingBytes;
       this.#handOver(true);
       this.#watch();
-      if (this.waitingBytes > 0 || this.#onEmpty === undefined) return;
-      const onEmpty = this.#onEmpty;
-      this.#onEmpty = undefined;
-      onEmpty();
+      if (this.waitingBytes === 0) {
+        const onEmpty = this.#onEmpty;
+        this.#onEmpty = undefined;
+        onEmpty?.();
+      }
+      return before > 0;
     });
   }
 

@@ -25,7 +25,7 @@ class Scene {
   resting = false;
   broken: unknown;
   /** What the event loop has to do next; each call of `turn` is one turn of it. */
-  #turns: (() => void)[] = [];
+  #turns: (() => boolean)[] = [];
   readonly inbox: FrameInbox;
 
   constructor(maxServingBytes = 100 * maxFrameBytes, onMessage: (scene: Scene) => void = () => {}) {
