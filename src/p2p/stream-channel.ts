@@ -27,6 +27,9 @@ const lingerMs = 1_000;
 /** The same for one that the peer has broken: long enough to be told why. */
 const brokenLingerMs = 100;
 
+/** After this long it is looked again whether reading is still to rest, in milliseconds: the peer may be alone by then. */
+const longestRestMs = 100;
+
 /** Bytes that are encrypted and written in one turn of the event loop. */
 const sliceBytes = 128 * 1024;
 
@@ -194,7 +197,7 @@ export class StreamChannel implements Channel {
   #rest(): void {
     const restMs = this.#options.budget?.restMs ?? 0;
     if (restMs <= 0 || this.#endRest !== undefined || this.#closed) return;
-    this.#endRest = this.#options.clock.setTimer(restMs, () => {
+    this.#endRest = this.#options.clock.setTimer(Math.min(restMs, longestRestMs), () => {
       this.#endRest = undefined;
       this.#rest();
       this.#readOrNot();

@@ -53,9 +53,10 @@ export class ReadBudget {
     this.#restUntilMs = this.#clock.monotonicMs() + ms;
   }
 
-  /** How long reading is to rest now, in milliseconds. */
+  /** How long reading is to rest now, in milliseconds; less when the others stop asking meanwhile. */
   get restMs(): number {
-    const owedMs = Math.max(this.#frames.debtMs, this.#bytes.debtMs, this.#loop.debtMs);
+    const loopMs = this.#loop.debtMs;
+    const owedMs = Math.max(this.#frames.debtMs, this.#bytes.debtMs, loopMs > 0 && this.#othersAsk() ? loopMs : 0);
     return this.#restUntilMs === 0 ? owedMs : Math.max(owedMs, this.#restUntilMs - this.#clock.monotonicMs());
   }
 
