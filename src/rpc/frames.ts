@@ -3,6 +3,7 @@
  * makes one buffer of all messages that go out together, because encryption costs per write.
  */
 
+import { isUtf8 } from 'node:buffer';
 import { MeshError } from '../mesh/errors.ts';
 import type { RpcId } from './message.ts';
 
@@ -26,11 +27,11 @@ export class BrokenFrameError extends MeshError {
 
 export class FrameReader {
   readonly #maxFrameBytes: number;
-  /** Pieces that are not used up yet; together `#buffered` bytes, fewer than a frame and its header. */
+  /** What came of the frame that is being read; together `#buffered` bytes, fewer than `#wanted`. */
   #pieces: Uint8Array[] = [];
   #buffered = 0;
-  /** Length of the frame that is being read, once its header is there. */
-  #expected: number | undefined;
+  /** The length of the frame that is being read, with its header; that of the header alone until it is there. */
+  #wanted = headerBytes;
 
   constructor(maxFrameBytes: number) {
     this.#maxFrameBytes = maxFrameBytes;
@@ -38,7 +39,7 @@ export class FrameReader {
 
   /** Whether a frame has begun and not ended. */
   get insideFrame(): boolean {
-    return this.#buffered > 0 || this.#expected !== undefined;
+    return this.#buffered > 0;
   }
 
   /** Hands each whole message to `deliver`. Throws `BrokenFrameError`; the reader must not be used afterwards. */
@@ -50,19 +51,23 @@ export class FrameReader {
   split(piece: Uint8Array, take: (body: Uint8Array) => void): void {
     this.#pieces.push(piece);
     this.#buffered += piece.byteLength;
+    if (this.#buffered < this.#wanted) return;
+    // Most frames come whole. Bytes are copied only where a frame is spread over several pieces.
+    const bytes = this.#pieces.length === 1 ? piece : Buffer.concat(this.#pieces);
+    let from = 0;
     for (;;) {
-      this.#expected ??= this.#readHeader();
-      if (this.#expected === undefined || this.#buffered < this.#expected) return;
-      const body = this.#take(this.#expected);
-      this.#expected = undefined;
-      take(body);
+      this.#buffered = bytes.byteLength - from;
+      this.#wanted = headerBytes + (this.#buffered < headerBytes ? 0 : this.#lengthAt(bytes, from));
+      if (this.#buffered < this.#wanted) break;
+      const to = from + this.#wanted;
+      take(bytes.subarray(from + headerBytes, to));
+      from = to;
     }
+    this.#pieces = this.#buffered === 0 ? [] : [bytes.subarray(from)];
   }
 
-  #readHeader(): number | undefined {
-    if (this.#buffered < headerBytes) return undefined;
-    const header = this.#take(headerBytes);
-    const length = new DataView(header.buffer, header.byteOffset, headerBytes).getUint32(0);
+  #lengthAt(bytes: Uint8Array, at: number): number {
+    const length = new DataView(bytes.buffer, bytes.byteOffset + at, headerBytes).getUint32(0);
     if (length === 0)
       throw new BrokenFrameError('invalid_message', 'A frame of length 0 came; each frame is one message.');
     if (length > this.#maxFrameBytes) {
@@ -73,28 +78,14 @@ export class FrameReader {
     }
     return length;
   }
-
-  /** Takes bytes from the front. Joins pieces only when the bytes are spread over several. */
-  #take(bytes: number): Uint8Array {
-    this.#buffered -= bytes;
-    const first = this.#pieces[0];
-    if (first !== undefined && first.byteLength >= bytes) {
-      if (first.byteLength === bytes) this.#pieces.shift();
-      else this.#pieces[0] = first.subarray(bytes);
-      return first.subarray(0, bytes);
-    }
-    const all = Buffer.concat(this.#pieces);
-    this.#pieces = all.byteLength > bytes ? [all.subarray(bytes)] : [];
-    return all.subarray(0, bytes);
-  }
 }
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The message in a frame's body. Throws `BrokenFrameError`. */
 export function parseFrame(body: Uint8Array): unknown {
   try {
-    return JSON.parse(decoder.decode(body));
+    // A decoder that throws by itself takes four times as long on Node.
+    if (!isUtf8(body)) throw new TypeError('Not UTF-8.');
+    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString());
   } catch (cause) {
     throw new BrokenFrameError('invalid_json', 'A frame came that is not UTF-8 JSON.', { cause });
   }
