@@ -99,16 +99,16 @@ export class Outbox {
   }
 
   #takeSmall(maxBytes: number): EncodedMessage[] {
-    const taken = [...this.#progress.values()];
-    this.#progress.clear();
-    let bytes = taken.reduce((sum, encoded) => sum + encoded.bytes, 0);
+    const first = this.#progress.size;
+    if (first > 0) {
+      this.#small = [...this.#progress.values(), ...this.#small];
+      this.#progress.clear();
+    }
+    let bytes = 0;
     let count = 0;
-    while (count < this.#small.length && bytes < maxBytes) bytes += this.#small[count++]?.bytes ?? 0;
+    while (count < first || (count < this.#small.length && bytes < maxBytes)) bytes += this.#small[count++]?.bytes ?? 0;
     this.#bytes -= bytes;
-    if (count < this.#small.length) return [...taken, ...this.#small.splice(0, count)];
-    const all = taken.length === 0 ? this.#small : [...taken, ...this.#small];
-    this.#small = [];
-    return all;
+    return this.#small.splice(0, count);
   }
 
   #takeLarge(): EncodedMessage[] {
