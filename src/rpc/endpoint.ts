@@ -109,7 +109,8 @@ export class Endpoint {
     return new Promise((resolve, reject) => {
       const call = new OutgoingCall(this.#owner, id, method, options, resolve, reject);
       this.#pending.set(id, call);
-      const meta: Record<string, unknown> = { ...params._meta, [deadlineKey]: options.deadlineMs };
+      const meta: Record<string, unknown> = { ...params._meta };
+      meta[deadlineKey] = options.deadlineMs;
       if (options.onProgress) meta[progressTokenKey] = id;
       this.#post({ jsonrpc: '2.0', id, method, params: { ...params, _meta: meta } }, call);
     });

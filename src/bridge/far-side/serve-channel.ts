@@ -7,7 +7,7 @@ import { version } from '../../mesh/build.ts';
 import { systemClock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
 import { defaultLimits, type Limits } from '../../mesh/limits.ts';
-import type { CallOptions, UncheckedMesh } from '../../mesh/mesh.ts';
+import type { CallOptions, TaskProgress, UncheckedMesh } from '../../mesh/mesh.ts';
 import { isOperationName } from '../../mesh/operations.ts';
 import type { Channel } from '../../rpc/channel.ts';
 import { Endpoint } from '../../rpc/endpoint.ts';
@@ -78,7 +78,7 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
       if (!greeted || !isOperationName(method)) return answerVerb(method, params);
       const node = options.node();
       if (node === undefined) return Promise.reject(notRunning());
-      return node.call(method, params.input as never, optionsOf(call));
+      return node.call(method, params.input as never, new ServedOptions(call));
     },
     onClosed() {
       unsubscribe?.();
@@ -90,14 +90,22 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
 
 const notRunning = (): MeshError => new MeshError('mesh_down', 'The P2P node behind the bridge is not running yet.');
 
-/** A call's options as the node sees them. The signal is made when it is looked at. */
-function optionsOf(call: IncomingCall): CallOptions {
-  const options: CallOptions = {
-    get signal() {
-      return call.signal;
-    },
-  };
-  if (call.deadlineMs !== undefined) options.deadlineMs = call.deadlineMs;
-  if (call.wantsProgress) options.onProgress = (task) => call.progress({ task });
-  return options;
+/**
+ * A call's options as the node sees them. The signal is made when it is looked at; a getter of the class, because one of each
+ * object costs as much as all else that is done for a small call here.
+ */
+class ServedOptions implements CallOptions {
+  readonly deadlineMs?: number;
+  readonly onProgress?: (task: TaskProgress) => void;
+  readonly #call: IncomingCall;
+
+  constructor(call: IncomingCall) {
+    this.#call = call;
+    if (call.deadlineMs !== undefined) this.deadlineMs = call.deadlineMs;
+    if (call.wantsProgress) this.onProgress = (task) => call.progress({ task });
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.signal;
+  }
 }
