@@ -2,6 +2,7 @@ import type { Connection } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import * as assert from 'uvu/assert';
 import { sessionProtocol } from '../../../src/p2p/python/messages.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { suite } from '../../tooling/suite.ts';
 import { rawHost, until } from '../support.ts';
 import { askFresh, openSession, RawSession, rpc, startListening } from './support.ts';
@@ -48,7 +49,8 @@ test('one address has half of the connections', async () => {
 });
 
 test('an address that asks too much is told so', async () => {
-  await using node = await startListening({}, [{ limits: { pythonRequestsPerSecond: 2 } }]);
+  const clock = new FakeClock();
+  await using node = await startListening({}, [{ limits: { pythonRequestsPerSecond: 2 } }, { clock }]);
   await using host = await rawHost([]);
   const session = await openSession(host, node.pythonAddress);
   let refused: unknown;
