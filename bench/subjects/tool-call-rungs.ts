@@ -1,7 +1,7 @@
 /**
  * The ladder of the suite `tool-call`, on the runtime that the cell names: servers that answer the same request with the same bytes,
- * each with one part more than the one before. The difference between two rungs is what that part costs. Those with a node of the
- * product in them have a process each, as the service has: beside other servers a node is slower.
+ * each with one part more than the one before. The difference between two rungs is what that part costs. Where there
+ * is time, those with a node of the product in them have a process each, as the service has: beside other servers a node is slower.
  */
 
 import { createServer } from 'node:http';
@@ -36,8 +36,8 @@ export interface ToolCallRungsParams {
   folder: string;
   memoryFolder: string | undefined;
   peer: ToolCallPeer;
-  /** Which part of the ladder this process is. */
-  storey: Storey;
+  /** Which parts of the ladder this process is. */
+  storeys: readonly Storey[];
 }
 
 export type RungUrls = Partial<Record<Rung, string>>;
@@ -151,14 +151,20 @@ async function nodeless(params: ToolCallRungsParams): Promise<RungUrls> {
   const client = new McpClient();
   const answer = await client.send(mcp, askForTool('p2p_taskqueue_submit', { payload: {} }));
   client.close();
+  const opening = async (name: Rung, spec: MeshSpec): Promise<string> => serve(await layout.open(name, spec));
+  const [hop, wire_plain, wired] = await Promise.all([
+    opening('hop', nothing),
+    opening('wire_plain', plain),
+    opening('wire', wire),
+  ]);
   return {
     http: await serveBare(answer),
     hono: await serveHono(answer),
     mcp,
     checked: await serve(checked(meshOf(nothing))),
-    hop: await serve(await layout.open('hop', nothing)),
-    wire_plain: await serve(await layout.open('wire_plain', plain)),
-    wire: await serve(await layout.open('wire', wire)),
+    hop,
+    wire_plain,
+    wire: wired,
   };
 }
 
@@ -169,17 +175,20 @@ async function nodeIn(folder: string, peer: string, params: ToolCallRungsParams)
   return serve(node);
 }
 
-async function openStorey(params: ToolCallRungsParams): Promise<RungUrls> {
-  const { storey, folder, memoryFolder, peer } = params;
+async function openStorey(storey: Storey, params: ToolCallRungsParams): Promise<RungUrls> {
+  const { folder, memoryFolder, peer } = params;
   if (storey === 'nodeless') return nodeless(params);
   if (storey === 'disk') return { disk: await nodeIn(folder, peer.disk, params) };
   if (memoryFolder === undefined || peer.memory === undefined) return {};
   return { memory: await nodeIn(memoryFolder, peer.memory, params) };
 }
 
-await serveParent<ToolCallRungsParams>(async (params) => ({
-  ready: await openStorey(params),
-  async close() {
-    for (const close of closers) await close();
-  },
-}));
+await serveParent<ToolCallRungsParams>(async (params) => {
+  const urls = await Promise.all(params.storeys.map((storey) => openStorey(storey, params)));
+  return {
+    ready: Object.assign({}, ...urls),
+    async close() {
+      for (const close of closers) await close();
+    },
+  };
+});

@@ -25,6 +25,8 @@ export interface ToolCallParams {
   /** Where data may lie on disk; and in memory, where the machine has such a folder. Each subject makes folders of its own there. */
   folder: string;
   memoryFolder: string | null;
+  /** The ladder's nodes have processes of their own. */
+  apart: boolean;
   /** The service is called for so long before anything is measured, whatever the cells ask of it afterwards. */
   warmUpMs: number;
 }
@@ -62,25 +64,27 @@ interface Folders {
   memoryFolder: string | undefined;
 }
 
-async function startLadder({ runtime, layout, ...folders }: Folders & Pick<ToolCallParams, 'runtime' | 'layout'>) {
+type LadderOptions = Folders & Pick<ToolCallParams, 'runtime' | 'layout' | 'apart'>;
+
+async function startLadder({ runtime, layout, apart, ...folders }: LadderOptions) {
   const peer = await startChild<ToolCallPeer>(runtime, here('./tool-call-peer.ts'), folders);
   const rungs = await Promise.all(
-    storeys.map((storey) => {
-      const params: ToolCallRungsParams = { layout, ...folders, peer: peer.ready, storey };
+    (apart ? storeys.map((storey) => [storey]) : [storeys]).map((inside) => {
+      const params: ToolCallRungsParams = { layout, ...folders, peer: peer.ready, storeys: inside };
       return startChild<RungUrls>(runtime, here('./tool-call-rungs.ts'), params, 'subject');
     }),
   );
   return { peer, rungs };
 }
 
-await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, warmUpMs, ...folders }) => {
+await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, apart, warmUpMs, ...folders }) => {
   // The driver; the peer inherits its place.
   pin('driver', process.pid);
   const folder = await mkdtemp(join(folders.folder, 't'));
   const memoryFolder = folders.memoryFolder === null ? undefined : await mkdtemp(join(folders.memoryFolder, 't'));
   const flags = ['--no-mdns', '--log-level', 'error'];
   const [{ peer, rungs }, service] = await Promise.all([
-    startLadder({ runtime, layout, folder, memoryFolder }),
+    startLadder({ runtime, layout, apart, folder, memoryFolder }),
     startService({ runtime, layout, data: join(folder, 'service'), flags, inFront: pinned('subject', []) }),
   ]);
   const client = new McpClient();
