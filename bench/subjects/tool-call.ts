@@ -27,8 +27,8 @@ export interface ToolCallParams {
   memoryFolder: string | null;
   /** The ladder's nodes have processes of their own. */
   apart: boolean;
-  /** The service is called for so long before anything is measured, whatever the cells ask of it afterwards. */
-  warmUpMs: number;
+  /** Each rung, and the service, is called so often before it is measured: what is warmer than its parts seems to cost less. */
+  warmUpCalls: number;
 }
 
 export type ToolCallTask =
@@ -77,7 +77,7 @@ async function startLadder({ runtime, layout, apart, ...folders }: LadderOptions
   return { peer, rungs };
 }
 
-await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, apart, warmUpMs, ...folders }) => {
+await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, apart, warmUpCalls, ...folders }) => {
   // The driver; the peer inherits its place.
   pin('driver', process.pid);
   const folder = await mkdtemp(join(folders.folder, 't'));
@@ -104,12 +104,23 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, apart, 
     return () => client.send(service.url, ask);
   };
 
-  for (const ask of [submitTo('service', 'submit_remote'), await getFrom()])
-    await closedLoop(ask, { inFlight: warmUpInFlight, ms: warmUpMs / 2 });
+  const warm = new Set<string>();
+  /** In the cell's own warm-up: while it has its turn, nobody else is busy. */
+  async function warmUpOnce(what: string, asks: readonly (() => Promise<unknown>)[]): Promise<void> {
+    if (warm.has(what)) return;
+    warm.add(what);
+    for (const ask of asks) {
+      const caller = async (): Promise<void> => {
+        for (let call = 0; call < warmUpCalls / warmUpInFlight; call++) await ask();
+      };
+      await Promise.all(Array.from({ length: warmUpInFlight }, caller));
+    }
+  }
 
   async function ladder(operation: LadderOperation, ms: number): Promise<RoundResult> {
     const rungsThere = ladderOf(operation, (rung) => urls[rung] !== undefined);
     const senders = new Map(rungsThere.map((rung) => [rung, submitTo(rung, operation)] as const));
+    await warmUpOnce(operation, [...senders.values()]);
     const times = new Map<Rung, number[]>(rungsThere.map((rung) => [rung, []]));
     const turns = turnsOf(rungsThere);
     const until = performance.now() + ms;
@@ -166,7 +177,9 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, apart, 
       if (task.kind === 'ladder') return ladder(task.operation, ms);
       if (task.kind === 'trip') return trip(ms);
       if (task.kind === 'get') {
-        const { latency } = await closedLoop(await getFrom(), { inFlight: 1, ms });
+        const ask = await getFrom();
+        await warmUpOnce('get', [ask]);
+        const { latency } = await closedLoop(ask, { inFlight: 1, ms });
         return { figures: { latency } };
       }
       const ask = task.operation === 'get' ? await getFrom() : submitTo('service', task.operation);

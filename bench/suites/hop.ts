@@ -139,6 +139,6 @@ export const hop: Suite = {
   name: 'hop',
   title: 'The hop',
   question: 'What does a call cost that crosses to the P2P side and does nothing there?',
-  budgetMs: { full: 350_000, quick: 33_000, smoke: 14_000 },
+  budgetMs: { full: 340_000, quick: 33_000, smoke: 14_000 },
   plan,
 };
