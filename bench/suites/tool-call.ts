@@ -97,12 +97,12 @@ export const toolCall: Suite = {
   title: 'The tool call',
   question:
     'How long does a client wait for a tool, called over HTTP, in each layout; and how much of it is HTTP, MCP, validation, the hop, the wire, Noise, the queue, the disk?',
-  budgetMs: { full: 250_000, quick: 21_000, smoke: 60_000 },
+  budgetMs: { full: 265_000, quick: 21_000, smoke: 60_000 },
   async plan({ runtimes, mode, folder }) {
     // Two nodes more for each layout, which a quick run has no time to start.
     memory = mode === 'quick' ? undefined : await makeMemoryFolder();
     const unitMs = { full: 200, quick: 40, smoke: 20 }[mode];
-    const warmUpCalls = { full: 600, quick: 24, smoke: 8 }[mode];
+    const warmUpCalls = { full: 400, quick: 24, smoke: 8 }[mode];
     const cellOf = (runtime: RuntimeName, layout: Layout, labels: Labels, task: ToolCallTask, share: number): Cell => {
       const memoryFolder = memory?.path ?? null;
       const params: ToolCallParams = { runtime, layout, folder, memoryFolder, apart: mode === 'full', warmUpCalls };
