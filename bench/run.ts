@@ -27,7 +27,7 @@ const usage = `usage: npm run bench -- [options]
 
 examples:
   npm run bench -- --quick
-  npm run bench -- --suites hop,wire --runtimes node --out /tmp/hop
+  npm run bench -- --suites hop,wire --runtimes node --out ./hop-report
 `;
 
 interface Wanted {
