@@ -16,7 +16,7 @@ import { refuseThirdNode } from './routing.ts';
 import type { StatusReport } from './status.ts';
 import { type ToolRegistry, unknownTool } from './tools.ts';
 import { grantedTools } from './trust/grant.ts';
-import type { Permit } from './trust/permits.ts';
+import type { Permit } from './trust/permit.ts';
 import { type Parties, withRemedy } from './trust/remedy.ts';
 
 const log = getLogger(['taskmesh', 'p2p']);

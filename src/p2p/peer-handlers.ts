@@ -4,7 +4,8 @@ import type { MeshError } from '../mesh/errors.ts';
 import type { Handler } from '../rpc/endpoint.ts';
 import type { NodeServer } from './mcp/node-server.ts';
 import { peerHandler } from './peer-server.ts';
-import type { Permit, Permits } from './trust/permits.ts';
+import type { Permit } from './trust/permit.ts';
+import type { Permits } from './trust/permits.ts';
 
 export interface PeerHandlersOptions {
   permits: Permits;

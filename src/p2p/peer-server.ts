@@ -6,7 +6,7 @@
 import { type MeshError, toMeshError } from '../mesh/errors.ts';
 import type { Handler } from '../rpc/endpoint.ts';
 import { answerRequest, type NodeServer } from './mcp/node-server.ts';
-import type { Permit } from './trust/permits.ts';
+import type { Permit } from './trust/permit.ts';
 
 /**
  * Makes the handler for one peer. `node` answers in the name of that peer, within its permit; `onAbuse` hears when the peer does not
