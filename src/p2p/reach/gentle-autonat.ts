@@ -5,6 +5,7 @@
  */
 
 import { autoNAT } from '@libp2p/autonat';
+import { withOwn } from './with-own.ts';
 
 type Components = Parameters<ReturnType<typeof autoNAT>>[0];
 type ConnectionManager = Components['connectionManager'];
@@ -32,11 +33,5 @@ function dialsAnew({ connectionManager, transportManager }: Components): Connect
     Array.isArray(target) || !('getComponents' in target)
       ? connectionManager.openConnection(target, options)
       : transportManager.dial(target, options);
-  return new Proxy(connectionManager, {
-    get(target, name) {
-      if (name === 'openConnection') return openConnection;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+  return withOwn(connectionManager, { openConnection });
 }

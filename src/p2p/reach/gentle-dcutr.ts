@@ -6,6 +6,7 @@
 
 import { dcutr } from '@libp2p/dcutr';
 import type { Connection, StreamHandler, Topology } from '@libp2p/interface';
+import { withOwn } from './with-own.ts';
 
 type Components = Parameters<ReturnType<typeof dcutr>>[0];
 type Registrar = Components['registrar'];
@@ -24,16 +25,10 @@ export function gentleDcutr(): ReturnType<typeof dcutr> {
 }
 
 function withKeptConnections(registrar: Registrar): Registrar {
-  return new Proxy(registrar, {
-    get(target, name) {
-      if (name === 'register')
-        return (protocol: string, topology: Topology) => target.register(protocol, keptTopology(topology));
-      if (name === 'handle')
-        return (protocol: string, handler: StreamHandler, options: Parameters<Registrar['handle']>[2]) =>
-          target.handle(protocol, (stream, connection) => handler(stream, kept(connection)), options);
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
+  return withOwn(registrar, {
+    register: (protocol: string, topology: Topology) => registrar.register(protocol, keptTopology(topology)),
+    handle: (protocol: string, handler: StreamHandler, options: Parameters<Registrar['handle']>[2]) =>
+      registrar.handle(protocol, (stream, connection) => handler(stream, kept(connection)), options),
   });
 }
 
@@ -42,12 +37,4 @@ function keptTopology(topology: Topology): Topology {
 }
 
 /** The same connection, which only its owner closes. */
-function kept(connection: Connection): Connection {
-  return new Proxy(connection, {
-    get(target, name) {
-      if (name === 'close') return async () => {};
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
+const kept = (connection: Connection): Connection => withOwn(connection, { close: async () => {} });
