@@ -5,6 +5,7 @@ import { createBirpc } from 'birpc';
 import * as comlink from 'comlink';
 import { Piscina } from 'piscina';
 import { Tinypool } from 'tinypool';
+import { currentRuntime } from '../runner/runtimes.ts';
 import type { HopWay } from './hop-way.ts';
 
 type Input = { key: string; value: string };
@@ -19,8 +20,10 @@ export async function openPiscina(): Promise<HopWay> {
   return { ask: ({ input }) => pool.run(input), close: () => pool.destroy() };
 }
 
+/** Without Atomics on Deno: tinypool's thread says that it is ready and blocks at once, and Deno has not sent it yet. */
 export async function openTinypool(): Promise<HopWay> {
-  const pool = new Tinypool({ filename: farSide('echo-task.ts').href, minThreads: 1, maxThreads: 1 });
+  const useAtomics = currentRuntime !== 'deno';
+  const pool = new Tinypool({ filename: farSide('echo-task.ts').href, minThreads: 1, maxThreads: 1, useAtomics });
   return { ask: ({ input }) => pool.run(input), close: () => pool.destroy() };
 }
 
