@@ -1,30 +1,9 @@
-import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { Connection, Libp2p, StreamMuxer } from '@libp2p/interface';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../src/mesh/clock.ts';
-import { defaultLimits } from '../../src/mesh/limits.ts';
-import { buildHost, startHost } from '../../src/p2p/libp2p-host.ts';
-import { parseListenAddress } from '../../src/p2p/reach/addresses.ts';
-import { stopHost } from '../../src/p2p/stop-host.ts';
 import { suite } from '../tooling/suite.ts';
-import { rawHost, until } from './support.ts';
+import { ownHost, rawHost, until } from './support.ts';
 
 const goodbye = suite('goodbye');
-
-async function hostOnLoopback() {
-  const listen = [parseListenAddress('/ip4/127.0.0.1/tcp/0')];
-  const privateKey = await generateKeyPair('Ed25519');
-  const host = await buildHost({
-    privateKey,
-    listen,
-    meshKey: undefined,
-    mdns: false,
-    limits: defaultLimits,
-    onFoundByMdns() {},
-  });
-  await startHost(host, listen);
-  return Object.assign(host, { [Symbol.asyncDispose]: () => stopHost(host, systemClock, 1_500) });
-}
 
 /** What libp2p's connections have and their type does not say. */
 function muxerOf(connection: Connection): StreamMuxer {
@@ -38,7 +17,7 @@ function identified(host: Libp2p): Promise<Connection> {
 }
 
 goodbye('a connection on which the peer has said goodbye is not open any more, although its socket is', async () => {
-  await using host = await hostOnLoopback();
+  await using host = await ownHost();
   await using peer = await rawHost([]);
   // Both have identified the other: nothing is under way that would notice by itself.
   const [known, met] = [identified(peer), identified(host)];

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import * as assert from 'uvu/assert';
 import type { OperationOutput } from '../../src/mesh/operations.ts';
 import { suite } from '../tooling/suite.ts';
-import { connect, startNode, type TestNode, until } from './support.ts';
+import { connect, failureOf, startNode, type TestNode, until } from './support.ts';
 
 const places = suite('several places of one peer');
 
@@ -86,5 +86,18 @@ places('the side that was dialled tells where its peer can be dialled, and not t
   await connect(deaf, a);
   assert.is((await a.mesh.call('connect', { remote_peer_id: deaf.peerId })).multiaddr, '');
 });
+
+places(
+  'a bootstrap peer that does not run is told as one that cannot be reached, not as one that is unknown',
+  async () => {
+    const gone = await startNode();
+    const { peerId, address } = gone;
+    await gone[Symbol.asyncDispose]();
+    await using a = await startNode({ bootstrap: [address] });
+    const failure = await failureOf(a.mesh.call('connect', { remote_peer_id: peerId, timeout_s: 5 }));
+    assert.is(failure.code, 'peer_unreachable', failure.message);
+    assert.match(failure.message, 'Look whether it runs');
+  },
+);
 
 places.run();

@@ -1,6 +1,7 @@
 /** Real nodes on loopback with data of their own, and raw libp2p hosts that misbehave: what the P2P tests are made of. */
 
 import { noise } from '@chainsafe/libp2p-noise';
+import { generateKeyPair } from '@libp2p/crypto/keys';
 import { identify } from '@libp2p/identify';
 import type { Libp2p, Stream, StreamMuxerFactory } from '@libp2p/interface';
 import { tcp } from '@libp2p/tcp';
@@ -8,14 +9,18 @@ import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { checked } from '../../src/mesh/checked.ts';
+import { systemClock } from '../../src/mesh/clock.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { defaultLimits } from '../../src/mesh/limits.ts';
 import type { Mesh, MeshEvent } from '../../src/mesh/mesh.ts';
 import type { OperationOutput } from '../../src/mesh/operations.ts';
 import { carriageProtocol, clientCapabilitiesKey, mcpRevision, protocolVersionKey } from '../../src/p2p/carriage.ts';
+import { buildHost, startHost } from '../../src/p2p/libp2p-host.ts';
 import { withoutLockChannel } from '../../src/p2p/lock-channel.ts';
 import { createNode, type Node } from '../../src/p2p/node.ts';
 import type { NodeDependencies, NodeOptions } from '../../src/p2p/options.ts';
+import { parseListenAddress } from '../../src/p2p/reach/addresses.ts';
+import { stopHost } from '../../src/p2p/stop-host.ts';
 import { encodeFrames, encodeMessage, FrameReader } from '../../src/rpc/frames.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
 
@@ -119,6 +124,22 @@ export async function statusOf({ mesh }: TestNode): Promise<Status & { detail: N
   const { detail, ...status } = await mesh.call('status', { detail: true });
   if (detail === undefined) throw new Error('status left the detail out');
   return { ...status, detail };
+}
+
+/** A host as the product builds it, on loopback, with no node on it. */
+export async function ownHost() {
+  const listen = [parseListenAddress('/ip4/127.0.0.1/tcp/0')];
+  const privateKey = await generateKeyPair('Ed25519');
+  const host = await buildHost({
+    privateKey,
+    listen,
+    meshKey: undefined,
+    mdns: false,
+    limits: defaultLimits,
+    onFoundByMdns() {},
+  });
+  await startHost(host, listen);
+  return Object.assign(host, { [Symbol.asyncDispose]: () => stopHost(host, systemClock, 1_500) });
 }
 
 export type RawHost = Libp2p & AsyncDisposable;
