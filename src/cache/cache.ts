@@ -9,9 +9,9 @@ import { getLogger } from '@logtape/logtape';
 import type { CancelTimer, Clock } from '../mesh/clock.ts';
 import { MeshError } from '../mesh/errors.ts';
 import type { CheckedInput, OperationName, OperationOutput } from '../mesh/operations.ts';
+import { largeBytes, ValueFiles } from '../mesh/value-files.ts';
 import { cacheStorageError, openCacheFile } from './cache-file.ts';
 import { type CacheLimits, type CacheRow, CacheRows, type NewCacheRow, storedKey } from './cache-rows.ts';
-import { ValueFiles } from './value-files.ts';
 
 const log = getLogger(['taskmesh', 'cache']);
 
@@ -46,16 +46,18 @@ const prunePauseMs = 1_000;
 const pruneBatch = 500;
 const longestSleepMs = 60_000;
 
-/** From here on a value gets a file of its own, in bytes of JSON: below, a row is the faster of the two. */
-const largeBytes = 64 * 1024;
-
 /** Opens the cache; a damaged file is moved aside. Rejects with `storage_failed`. */
 export async function openCache(options: CacheOptions): Promise<Cache> {
   const database = openCacheFile(options.path);
   try {
     const rows = database.prepare('SELECT file FROM entries WHERE file IS NOT NULL').all();
     const known = new Set(rows.map(({ file }) => String(file)));
-    const files = await ValueFiles.open(`${options.path}-values`, known);
+    const files = await ValueFiles.open({
+      folder: `${options.path}-values`,
+      known,
+      durable: false,
+      owner: 'cache',
+    });
     const cacheRows = new CacheRows(database, options.limits, (file) => files.remove(file));
     return new SqliteCache(cacheRows, files, options);
   } catch (thrown) {

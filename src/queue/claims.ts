@@ -7,6 +7,7 @@ import type { CancelTimer, Clock } from '../mesh/clock.ts';
 import { MeshError } from '../mesh/errors.ts';
 import { type ClaimWaiter, ClaimWaiters } from './claim-waiters.ts';
 import type { Store } from './store.ts';
+import { taskNotFound } from './task-not-found.ts';
 import type { RowPatch, StoredTask, TaskRow } from './task-row.ts';
 
 interface ClaimRequest {
@@ -61,11 +62,21 @@ export class Claims {
   async claim(request: ClaimRequest): Promise<StoredTask | null> {
     if (request.signal?.aborted) throw givenUp();
     const claimed = await this.#take(request);
+    const whole = claimed === null ? null : await this.#whole(claimed);
     if (claimed !== null && request.signal?.aborted) {
       this.#dependencies.giveBack(claimed);
       throw givenUp();
     }
-    return claimed;
+    return whole;
+  }
+
+  /** With its payload, which the store leaves out when it is large. */
+  async #whole(claimed: StoredTask): Promise<StoredTask> {
+    if (claimed.payload !== undefined) return claimed;
+    const { id } = claimed.row;
+    const whole = await this.#dependencies.store.read(id, { payload: true, result: false });
+    if (whole === undefined) throw taskNotFound(id);
+    return { ...whole, row: claimed.row };
   }
 
   #take(request: ClaimRequest): Promise<StoredTask | null> {

@@ -42,7 +42,7 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   const { path, limits, clock, random, maxPages } = options;
   let wake: OnReady = () => {};
   const onReady: OnReady = (type) => wake(type);
-  const store = openSqliteStore({ path, limits, onReady, ...(maxPages === undefined ? {} : { maxPages }) });
+  const store = await openSqliteStore({ path, limits, onReady, ...(maxPages === undefined ? {} : { maxPages }) });
   const ids = taskIds(() => clock.nowMs(), random, await store.lastSequence());
   const engine = new Engine(store, ids, options);
   if (options.onEvent !== undefined) engine.subscribe(options.onEvent);

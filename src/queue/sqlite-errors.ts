@@ -22,7 +22,7 @@ export function corruptFile(path: string, cause: unknown): MeshError {
   return new MeshError(
     'data_corrupt',
     `The queue's file ${path} is damaged or not a database of taskmesh. Stop the node, then put a backup of it in its place, ` +
-      'or move it away (with the files of the same name ending in -wal and -shm) to start with an empty queue.',
+      'or move it away (with what has the same name and ends in -wal, -shm and -values) to start with an empty queue.',
     { cause, details: { path } },
   );
 }
@@ -32,6 +32,11 @@ export function storageError(path: string, thrown: unknown): MeshError {
   const trouble = sqliteTrouble(thrown);
   if (trouble === undefined) return toMeshError(thrown);
   if (trouble === 'corrupt') return corruptFile(path, thrown);
+  return fileError(path, thrown);
+}
+
+/** `storage_failed`, for a file that the system did not let be read or written. */
+export function fileError(path: string, thrown: unknown): MeshError {
   const said = thrown instanceof Error ? thrown.message : 'no reason given';
   return new MeshError(
     'storage_failed',

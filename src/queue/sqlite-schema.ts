@@ -53,6 +53,15 @@ export const migrations: readonly string[] = [
   CREATE UNIQUE INDEX idempotency ON tasks (idempotency_key) WHERE idempotency_key IS NOT NULL;
   `,
   'ALTER TABLE tasks ADD COLUMN submitted_by TEXT;',
+  // A payload or a result has a row in its own table or one here.
+  `
+  CREATE TABLE files (
+    seq INTEGER NOT NULL,
+    part TEXT NOT NULL CHECK (part IN ('payload', 'result')),
+    name TEXT NOT NULL,
+    PRIMARY KEY (seq, part)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Every field of a row with its column, in the table's order. */

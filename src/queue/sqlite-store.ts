@@ -1,9 +1,20 @@
-/** Keeps tasks in one SQLite file. Made by `openQueue`; promises what `store.ts` asks for. */
+/** Keeps tasks in one SQLite file, and what is large in files beside it. Made by `openQueue`; promises what `store.ts` asks for. */
 
+import { existsSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
+import { admitted } from './admission.ts';
 import { GroupCommit } from './group-commit.ts';
+import {
+  isInFile,
+  isLarge,
+  type KeptTask,
+  type KeptText,
+  LargeTexts,
+  setAside,
+  type ValueFile,
+} from './large-texts.ts';
 import { storageError } from './sqlite-errors.ts';
 import { openQueueFile } from './sqlite-open.ts';
 import { QueueTables } from './sqlite-tables.ts';
@@ -24,11 +35,13 @@ interface SqliteStoreOptions {
 }
 
 /** Throws `data_corrupt` or `storage_failed`. */
-export function openSqliteStore(options: SqliteStoreOptions): Store {
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  if (!existsSync(options.path)) setAside(options.path);
   const database = openQueueFile(options.path);
   if (options.maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${Math.floor(options.maxPages)}`);
   try {
-    return new SqliteStore(new QueueTables(database), options);
+    const tables = new QueueTables(database);
+    return new SqliteStore(tables, await LargeTexts.open(options.path, tables.files()), options);
   } catch (thrown) {
     database.close();
     throw storageError(options.path, thrown);
@@ -41,10 +54,12 @@ class SqliteStore implements Store {
   readonly #limits: Limits;
   readonly #onReady: OnReady;
   readonly #commits: GroupCommit;
+  readonly #large: LargeTexts;
   #closed = false;
 
-  constructor(tables: QueueTables, options: SqliteStoreOptions) {
+  constructor(tables: QueueTables, large: LargeTexts, options: SqliteStoreOptions) {
     this.#tables = tables;
+    this.#large = large;
     this.#path = options.path;
     this.#limits = options.limits;
     this.#onReady = options.onReady;
@@ -69,38 +84,40 @@ class SqliteStore implements Store {
     return this.#read(() => this.#tables.lastSequence());
   }
 
-  insert(
+  async insert(
     tasks: readonly NewTask[],
     signal: AbortSignal | undefined,
     committed: (all: readonly Inserted[]) => void,
   ): Promise<readonly Inserted[]> {
-    const run = (): readonly Inserted[] => {
-      const all = this.#withKnown(tasks);
-      const fresh = tasks.filter(({ row }) => all.some((one) => one.row === row && !one.deduplicated));
-      this.#checkRoom(fresh);
-      for (const task of fresh) this.#tables.insert(task);
-      for (const { row } of fresh) if (row.ready === 1) this.#onReady(row.taskType);
-      return all;
-    };
-    const bytes = tasks.reduce((sum, { row }) => sum + row.storedBytes, 0);
-    return this.#commits.add(run, { committed, signal, bytes });
+    if (!tasks.some(({ payload }) => isLarge(payload))) return this.#insert(tasks, new Map(), signal, committed);
+    // What is refused, or known already, is not written.
+    const large = this.#read(() => admitted(tasks, this.#tables, this.#limits)).fresh.filter(({ payload }) =>
+      isLarge(payload),
+    );
+    const texts = large.map(({ payload }) => payload);
+    return this.#large.writing(texts, (files, named) => {
+      const fileOf = new Map(files.map((file, index) => [large[index] as NewTask, file]));
+      return this.#insert(tasks, fileOf, signal, (all) => {
+        for (const [{ row }, file] of fileOf) if (all.some((one) => one.row === row)) named(file);
+        committed(all);
+      });
+    });
   }
 
   async change(id: string, change: RowChange, signal?: AbortSignal): Promise<TaskRow> {
-    const run = (): { before: TaskRow; after: TaskRow } => {
-      const before = this.#tables.rowOf(id);
-      if (before === undefined) throw taskNotFound(id);
-      const patch = change.decide(before);
-      if (patch === null) return { before, after: before };
-      const after = this.#tables.update(before, patch, change.result);
-      if (after.ready === 1 && before.ready === 0) this.#onReady(after.taskType);
-      return { before, after };
-    };
-    const committed = ({ before, after }: { before: TaskRow; after: TaskRow }): void => {
-      if (after !== before) change.committed?.(after, before);
-    };
-    const bytes = change.result?.length ?? 0;
-    return (await this.#commits.add(run, { committed, signal, bytes })).after;
+    const { result } = change;
+    if (!isLarge(result)) return this.#change(id, change, result, signal);
+    const before = this.#read(() => this.#tables.rowOf(id));
+    if (before === undefined) throw taskNotFound(id);
+    // What is refused, or was made before, is not written.
+    if (change.decide(before) === null) return this.#change(id, change, result, signal);
+    return this.#large.writing([result], ([file], named) => {
+      const committed = (now: TaskRow, then: TaskRow): void => {
+        if (file !== undefined) named(file);
+        change.committed?.(now, then);
+      };
+      return this.#change(id, { ...change, committed }, file, signal);
+    });
   }
 
   claim(attempt: ClaimAttempt): Promise<StoredTask | undefined> {
@@ -111,8 +128,11 @@ class SqliteStore implements Store {
         attempt.none();
         return undefined;
       }
-      const after = this.#tables.update(before, attempt.decide(before));
-      return this.#tables.stored(after, { payload: true, result: false });
+      const { row, payload } = this.#tables.kept(this.#tables.update(before, attempt.decide(before)), {
+        payload: true,
+        result: false,
+      });
+      return typeof payload === 'string' ? { row, payload } : { row };
     };
     const committed = (claimed: StoredTask | undefined): void => {
       if (claimed !== undefined) attempt.committed(claimed);
@@ -121,10 +141,11 @@ class SqliteStore implements Store {
   }
 
   async read(id: string, parts: { payload: boolean; result: boolean }): Promise<StoredTask | undefined> {
-    return this.#read(() => {
+    const kept = this.#read(() => {
       const row = this.#tables.rowOf(id);
-      return row === undefined ? undefined : this.#tables.stored(row, parts);
+      return row === undefined ? undefined : this.#tables.kept(row, parts);
     });
+    return kept === undefined ? undefined : this.#whole(kept);
   }
 
   async list(query: ListQuery, signal?: AbortSignal): Promise<Page> {
@@ -145,7 +166,8 @@ class SqliteStore implements Store {
         bytes += shownBytes(row, query.detail);
         if (tasks.length > 0 && bytes > query.maxBytes) return { tasks, more: true };
         const parts = { payload: query.detail, result: query.detail };
-        tasks.push(this.#read(() => this.#tables.stored(row, parts)));
+        const whole = await this.#whole(this.#read(() => this.#tables.kept(row, parts)));
+        if (whole !== undefined) tasks.push(whole);
       }
       const last = stretch.at(-1);
       if (last === undefined || stretch.length < step) return { tasks, more: false };
@@ -186,11 +208,14 @@ class SqliteStore implements Store {
     });
   }
 
-  prune(nowMs: number, limit: number): Promise<number | null> {
-    return this.#commits.add(() => {
-      for (const sequence of this.#tables.sequences('expired', nowMs, limit)) this.#tables.remove(sequence);
-      return this.#tables.earliest('nextExpiry');
-    });
+  async prune(nowMs: number, limit: number): Promise<number | null> {
+    const run = (): { files: ValueFile[]; next: number | null } => {
+      const files = this.#tables
+        .sequences('expired', nowMs, limit)
+        .flatMap((sequence) => this.#tables.remove(sequence));
+      return { files, next: this.#tables.earliest('nextExpiry') };
+    };
+    return (await this.#commits.add(run, { committed: ({ files }) => this.#large.remove(files) })).next;
   }
 
   async close(): Promise<void> {
@@ -198,39 +223,55 @@ class SqliteStore implements Store {
     this.#closed = true;
     this.#commits.close();
     this.#tables.close();
+    await this.#large.settled();
   }
 
-  /** For each task what it is in the store, or will be: itself, or the one that its idempotency key stands for. */
-  #withKnown(tasks: readonly NewTask[]): readonly Inserted[] {
-    const newByKey = new Map<string, TaskRow>();
-    return tasks.map(({ row }) => {
-      const key = row.idempotencyKey;
-      if (key === null) return { row, deduplicated: false };
-      const known = newByKey.get(key) ?? this.#tables.rowByKey(key);
-      if (known === undefined) {
-        newByKey.set(key, row);
-        return { row, deduplicated: false };
-      }
-      if (known.workHash === row.workHash) return { row: known, deduplicated: true };
-      throw new MeshError(
-        'idempotency_conflict',
-        'The idempotency key was used before for other work (task_type, model_name or payload differ). Use a new key for new work.',
-        { details: { task_id: known.id } },
-      );
-    });
+  #insert(
+    tasks: readonly NewTask[],
+    fileOf: ReadonlyMap<NewTask, KeptText>,
+    signal: AbortSignal | undefined,
+    committed: (all: readonly Inserted[]) => void,
+  ): Promise<readonly Inserted[]> {
+    const run = (): readonly Inserted[] => {
+      const { all, fresh } = admitted(tasks, this.#tables, this.#limits);
+      for (const task of fresh) this.#tables.insert(task.row, fileOf.get(task) ?? task.payload);
+      for (const { row } of fresh) if (row.ready === 1) this.#onReady(row.taskType);
+      return all;
+    };
+    const bytes = tasks.reduce((sum, task) => sum + (fileOf.has(task) ? 0 : task.row.storedBytes), 0);
+    return this.#commits.add(run, { committed, signal, bytes });
   }
 
-  #checkRoom(fresh: readonly NewTask[]): void {
-    const { tasks, bytes } = this.#tables.totals;
-    const newBytes = fresh.reduce((sum, { row }) => sum + row.storedBytes, 0);
-    const { maxTasks, maxStoredBytes } = this.#limits;
-    if (fresh.length === 0 || (tasks + fresh.length <= maxTasks && bytes + newBytes <= maxStoredBytes)) return;
-    throw new MeshError(
-      'queue_full',
-      `The queue holds ${tasks} tasks and ${bytes} bytes; at most ${maxTasks} and ${maxStoredBytes} are allowed. ` +
-        'Try again when tasks are done and pruned, give finished tasks a shorter result_ttl_s, or submit to another node.',
-      { details: { tasks, bytes, max_tasks: maxTasks, max_bytes: maxStoredBytes } },
-    );
+  async #change(
+    id: string,
+    change: RowChange,
+    result: KeptText | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<TaskRow> {
+    const run = (): { before: TaskRow; after: TaskRow } => {
+      const before = this.#tables.rowOf(id);
+      if (before === undefined) throw taskNotFound(id);
+      const patch = change.decide(before);
+      if (patch === null) return { before, after: before };
+      const after = this.#tables.update(before, patch, result);
+      if (after.ready === 1 && before.ready === 0) this.#onReady(after.taskType);
+      return { before, after };
+    };
+    const committed = ({ before, after }: { before: TaskRow; after: TaskRow }): void => {
+      if (after !== before) change.committed?.(after, before);
+    };
+    const bytes = typeof result === 'string' ? result.length : 0;
+    return (await this.#commits.add(run, { committed, signal, bytes })).after;
+  }
+
+  /** With the texts that files have. Undefined when the task was removed meanwhile. */
+  async #whole(kept: KeptTask): Promise<StoredTask | undefined> {
+    const { row, payload, result } = kept;
+    if (!isInFile(payload) && !isInFile(result)) return kept as StoredTask;
+    const whole = await this.#large.read(kept);
+    if (whole === undefined && this.#read(() => this.#tables.rowOf(row.id)) !== undefined)
+      throw this.#large.missing(kept);
+    return whole;
   }
 
   #read<T>(query: () => T): T {

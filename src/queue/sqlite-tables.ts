@@ -5,10 +5,12 @@
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { type TaskStatus, taskStatuses } from '../mesh/task.ts';
+import { largeBytes } from '../mesh/value-files.ts';
+import { isInFile, type KeptTask, type KeptText, type ValueFile } from './large-texts.ts';
 import { columnOf, fields } from './sqlite-schema.ts';
-import type { NewTask, Totals } from './store.ts';
+import type { Totals } from './store.ts';
 import { sequenceOf } from './task-ids.ts';
-import type { RowPatch, StoredTask, TaskRow } from './task-row.ts';
+import type { RowPatch, TaskRow } from './task-row.ts';
 
 const allColumns = fields.map((field) => columnOf[field]).join(', ');
 
@@ -24,6 +26,8 @@ export const queueQueries = {
   ofStatus: 'SELECT seq, task_type FROM tasks WHERE status = ? AND seq > ? ORDER BY seq LIMIT ?',
   all: 'SELECT seq, task_type FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?',
 } as const;
+
+type Part = 'payload' | 'result';
 
 type MutableTotals = { counts: Record<TaskStatus, number>; tasks: number; bytes: number };
 
@@ -80,7 +84,7 @@ export class QueueTables {
     if (this.#database.isTransaction) this.#prepared('ROLLBACK').run();
   }
 
-  insert({ row, payload }: NewTask): void {
+  insert(row: TaskRow, payload: KeptText): void {
     const sequence = sequenceOf(row.id);
     const names = fields.map((field) => columnOf[field]).join(', ');
     const marks = fields.map(() => '?').join(', ');
@@ -88,20 +92,20 @@ export class QueueTables {
       sequence,
       ...fields.map((field): SQLInputValue => row[field]),
     );
-    this.#prepared('INSERT INTO payloads (seq, json) VALUES (?, ?)').run(sequence, payload);
+    this.#keep('payload', sequence, payload);
     this.#totals.tasks++;
     this.#totals.counts[row.status]++;
     this.#totals.bytes += row.storedBytes;
   }
 
   /** Writes a patch, and a result with it, and answers the row as it is then. */
-  update(before: TaskRow, patch: RowPatch, result?: string): TaskRow {
+  update(before: TaskRow, patch: RowPatch, result?: KeptText): TaskRow {
     const sequence = sequenceOf(before.id);
-    const resultBytes = result === undefined ? 0 : Buffer.byteLength(result);
+    const resultBytes = result === undefined ? 0 : isInFile(result) ? result.bytes : Buffer.byteLength(result);
     const written = resultBytes === 0 ? patch : { ...patch, storedBytes: before.storedBytes + resultBytes };
     const { statement, names } = this.#update(written);
     statement.run(...names.map((field): SQLInputValue => written[field] ?? null), sequence);
-    if (result !== undefined) this.#prepared('INSERT INTO results (seq, json) VALUES (?, ?)').run(sequence, result);
+    if (result !== undefined) this.#keep('result', sequence, result);
     const after = { ...before, ...written };
     this.#totals.counts[before.status]--;
     this.#totals.counts[after.status]++;
@@ -109,14 +113,18 @@ export class QueueTables {
     return after;
   }
 
-  remove(sequence: number): void {
+  /** Answers the files that no row names any more. */
+  remove(sequence: number): ValueFile[] {
     const row = this.row(sequence);
-    if (row === undefined) return;
+    if (row === undefined) return [];
     for (const table of ['tasks', 'payloads', 'results'])
       this.#prepared(`DELETE FROM ${table} WHERE seq = ?`).run(sequence);
     this.#totals.tasks--;
     this.#totals.counts[row.status]--;
     this.#totals.bytes -= row.storedBytes;
+    if (row.storedBytes < largeBytes) return [];
+    const names = this.#prepared('DELETE FROM files WHERE seq = ? RETURNING name').all(sequence);
+    return names.map(({ name }) => ({ file: String(name) }));
   }
 
   row(sequence: number): TaskRow | undefined {
@@ -131,13 +139,19 @@ export class QueueTables {
     return row?.id === id ? row : undefined;
   }
 
-  stored(row: TaskRow, parts: { payload: boolean; result: boolean }): StoredTask {
+  kept(row: TaskRow, parts: { payload: boolean; result: boolean }): KeptTask {
     const sequence = sequenceOf(row.id);
     return {
       row,
-      ...(parts.payload ? { payload: this.#json('payloads', sequence) ?? 'null' } : {}),
-      ...(parts.result ? { result: this.#json('results', sequence) ?? null } : {}),
+      ...(parts.payload ? { payload: this.#text('payload', sequence) ?? 'null' } : {}),
+      ...(parts.result ? { result: this.#text('result', sequence) ?? null } : {}),
     };
+  }
+
+  /** Names of all files. */
+  files(): Set<string> {
+    const found = this.#prepared('SELECT name FROM files').all();
+    return new Set(found.map(({ name }) => String(name)));
   }
 
   rowByKey(idempotencyKey: string): TaskRow | undefined {
@@ -195,8 +209,16 @@ export class QueueTables {
     this.#database.close();
   }
 
-  #json(table: 'payloads' | 'results', sequence: number): string | undefined {
-    return this.#prepared(`SELECT json FROM ${table} WHERE seq = ?`).get(sequence)?.json as string | undefined;
+  #keep(part: Part, sequence: number, text: KeptText): void {
+    if (!isInFile(text)) this.#prepared(`INSERT INTO ${part}s (seq, json) VALUES (?, ?)`).run(sequence, text);
+    else this.#prepared('INSERT INTO files (seq, part, name) VALUES (?, ?, ?)').run(sequence, part, text.file);
+  }
+
+  #text(part: Part, sequence: number): string | ValueFile | undefined {
+    const json = this.#prepared(`SELECT json FROM ${part}s WHERE seq = ?`).get(sequence)?.json;
+    if (typeof json === 'string') return json;
+    const query = 'SELECT name AS file FROM files WHERE seq = ? AND part = ?';
+    return this.#prepared(query).get(sequence, part) as unknown as ValueFile | undefined;
   }
 
   #number(query: string, column: string, ...values: SQLInputValue[]): number | undefined {

@@ -85,7 +85,7 @@ export interface Store {
   ): Promise<readonly Inserted[]>;
   /** Throws `task_not_found` and what `decide` throws. */
   change(id: string, change: RowChange, signal?: AbortSignal): Promise<TaskRow>;
-  /** The ready task of the highest priority and then the greatest age, or undefined. */
+  /** The ready task of the highest priority and then the greatest age, or undefined. Without its payload when that is large. */
   claim(attempt: ClaimAttempt): Promise<StoredTask | undefined>;
   read(id: string, parts: { payload: boolean; result: boolean }): Promise<StoredTask | undefined>;
   list(query: ListQuery, signal?: AbortSignal): Promise<Page>;

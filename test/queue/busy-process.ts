@@ -1,6 +1,7 @@
 /**
  * A process that locks a data folder and works its queue at full speed until it is killed: what kill.test.ts kills.
- * Prints a line for each thing that was acknowledged: `up`, `s <id>` (submitted), `c <id>` (completed).
+ * Prints a line for each thing that was acknowledged: `up`, `s <id> <length of the payload>` (submitted), `c <id>` (completed, with a
+ * result of the same length).
  */
 
 import { writeSync } from 'node:fs';
@@ -32,15 +33,22 @@ function say(line: string): void {
   }
 }
 
+/** Some are large enough for a file of their own. */
+const lengths = [200, 200, 200, 100_000];
+
 async function submitForEver(): Promise<never> {
-  for (;;) say(`s ${(await queue.submit(work({ payload: 'x'.repeat(200) }), context)).task_id}`);
+  for (let turn = 0; ; turn++) {
+    const length = lengths[turn % lengths.length] ?? 0;
+    const { task_id } = await queue.submit(work({ payload: 'x'.repeat(length) }), context);
+    say(`s ${task_id} ${length}`);
+  }
 }
 
 async function workForEver(): Promise<never> {
   for (;;) {
     const { task } = await queue.claim(claim({ wait_s: 60 }), context);
     if (task === null) continue;
-    await queue.complete(completion(task, 'y'.repeat(200)), context);
+    await queue.complete(completion(task, 'y'.repeat(String(task.payload).length)), context);
     say(`c ${task.task_id}`);
   }
 }

@@ -227,7 +227,7 @@ disk('a claim that waits survives a submission that was refused, and gets the ne
   await test.reopen({}, 20);
   const claimed = test.queue.claim(claim({ wait_s: 600, supported_task_types: ['sum'] }), alice);
   await commits();
-  assert.is(await refusal(test.queue.submit(work({ payload: 'x'.repeat(100_000) }), alice)), 'storage_failed');
+  assert.is(await refusal(test.queue.submit(work({ payload: 'x'.repeat(60_000) }), alice)), 'storage_failed');
   assert.equal((await test.queue.stats()).counts.queued, 0);
   const { task_id } = await test.queue.submit(work({ payload: 'small' }), alice);
   assert.is((await claimed).task?.task_id, task_id);

@@ -115,7 +115,10 @@ lock(
     assert.ok(modes.length >= 5, `${modes}`);
     assert.equal(
       modes.filter(([, mode]) => mode !== '600'),
-      [['cache.sqlite-values', '700']],
+      [
+        ['cache.sqlite-values', '700'],
+        ['queue.sqlite-values', '700'],
+      ],
     );
   },
 );

@@ -34,29 +34,32 @@ async function runAndKill(folder: string, untilLines: number): Promise<string[]>
 
 kill('nothing that was acknowledged is lost, however often the node is killed', async () => {
   await using folder = await tempFolder();
-  const submitted = new Set<string>();
+  const submitted = new Map<string, number>();
   const completed = new Set<string>();
   for (let round = 0; round < rounds; round++) {
     // Different moments of the work, the very beginning included.
     for (const line of await runAndKill(folder.path, 2 + round * 150)) {
       // A last line that the kill cut short was no acknowledgement that anybody could read.
-      const [, verb, id] = /^([sc]) ([0-9a-f]{32})$/.exec(line) ?? [];
-      if (id !== undefined) (verb === 's' ? submitted : completed).add(id);
+      const [, id, length] = /^s ([0-9a-f]{32}) (200|100000)$/.exec(line) ?? [];
+      if (id !== undefined) submitted.set(id, Number(length));
+      const [, done] = /^c ([0-9a-f]{32})$/.exec(line) ?? [];
+      if (done !== undefined) completed.add(done);
     }
   }
   assert.ok(submitted.size > rounds * 50);
+  assert.ok([...submitted.values()].some((length) => length > 200));
   assert.ok(completed.size > rounds);
 
   const path = folder.file('queue.sqlite');
   await using queue = await openQueue({ path, limits: defaultLimits, clock: systemClock, random: Math.random });
   await queue.start();
   const context = { caller: 'test' };
-  for (const task_id of submitted) {
+  for (const [task_id, length] of submitted) {
     const { task } = await queue.get({ task_id }, context);
-    assert.is(task.payload, 'x'.repeat(200));
+    assert.is(task.payload, 'x'.repeat(length));
     if (completed.has(task_id)) {
       assert.is(task.status, 'completed');
-      assert.is(task.result, 'y'.repeat(200));
+      assert.is(task.result, 'y'.repeat(length));
     }
   }
   const { counts, leases, tasks } = await queue.stats();

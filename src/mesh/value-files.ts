@@ -1,0 +1,111 @@
+/**
+ * Large JSON texts, each in a file of its own, so that writing a megabyte keeps nobody waiting: the runtime writes files beside the
+ * loop, SQLite writes in it, and twice. Owned by the cache and by the queue, whose rows name the files.
+ *
+ * A file is written before a row names it, and removed after the last row that did. What is left over when a process ends in
+ * between is removed when the folder is opened.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { getLogger } from '@logtape/logtape';
+
+/** From here on a text gets a file, in UTF-8 bytes of JSON: below, a row is the faster of the two. */
+export const largeBytes = 64 * 1024;
+
+interface ValueFilesOptions {
+  /** Made when it is not there; its own folder must be. */
+  readonly folder: string;
+  /** Names that rows have; every other file is removed. */
+  readonly known: ReadonlySet<string>;
+  /** Whether a file is on disk, and not only handed to the system, before its name is answered. */
+  readonly durable: boolean;
+  /** Whose they are, in logs. */
+  readonly owner: 'cache' | 'queue';
+}
+
+export class ValueFiles {
+  readonly #folder: string;
+  readonly #durable: boolean;
+  readonly #owner: ValueFilesOptions['owner'];
+  /** Removals that are under way. */
+  readonly #removals = new Set<Promise<void>>();
+
+  private constructor({ folder, durable, owner }: ValueFilesOptions) {
+    this.#folder = folder;
+    this.#durable = durable;
+    this.#owner = owner;
+  }
+
+  /** Rejects with the system's error. */
+  static async open(options: ValueFilesOptions): Promise<ValueFiles> {
+    await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    const files = new ValueFiles(options);
+    const left = new Set(options.known);
+    for (const name of await readdir(options.folder)) if (!left.delete(name)) files.remove(name);
+    if (left.size > 0) {
+      const { folder, owner } = options;
+      getLogger(['taskmesh', owner]).error('{count} files are missing in {folder}', { count: left.size, folder });
+    }
+    return files;
+  }
+
+  /** Answers the new file's name. Rejects with the system's error, and leaves nothing behind then. */
+  async write(text: string): Promise<string> {
+    const name = randomUUID();
+    try {
+      await this.#writeFile(name, text);
+      return name;
+    } catch (thrown) {
+      this.remove(name);
+      throw thrown;
+    }
+  }
+
+  /** Undefined when there is no such file any more. */
+  async read(name: string): Promise<string | undefined> {
+    try {
+      return await readFile(this.pathOf(name), 'utf8');
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw thrown;
+    }
+  }
+
+  /** In the background: a file that nobody names any more is in nobody's way. */
+  remove(name: string): void {
+    const removal = rm(this.pathOf(name), { force: true })
+      .catch((error) => {
+        const text = 'A file could not be removed and will be when the node starts: {error}';
+        getLogger(['taskmesh', this.#owner]).warn(text, { error });
+      })
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+  }
+
+  /** All removals have ended. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
+  pathOf(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  async #writeFile(name: string, text: string): Promise<void> {
+    await using file = await open(this.pathOf(name), 'wx', 0o600);
+    await file.writeFile(text);
+    if (!this.#durable) return;
+    await file.sync();
+    await this.#syncFolder();
+  }
+
+  /** A new file's name is on disk only when its folder is. Windows has no such thing, and needs none. */
+  async #syncFolder(): Promise<void> {
+    if (process.platform === 'win32') return;
+    await using folder = await open(this.#folder, 'r');
+    await folder.sync();
+  }
+}
