@@ -1,5 +1,5 @@
 /**
- * The peer that floods, in a process of its own: `flood-peer.ts ADDRESS`. Takes `go KIND` and `stop` as lines; answers `stop` with
+ * The peer that floods, in a process of its own. Takes `go KIND ADDRESS` and `stop` as lines; answers `stop` with
  * what it got rid of. It never waits for an answer, and comes back when it is cut off. Started by `flood.ts`.
  */
 
@@ -15,8 +15,6 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { carriageProtocol, clientCapabilitiesKey, mcpRevision, protocolVersionKey } from '../src/p2p/carriage.ts';
 import { encodeFrames, encodeMessage } from '../src/rpc/frames.ts';
-
-const [address = ''] = process.argv.slice(2);
 
 const _meta = { [protocolVersionKey]: mcpRevision, [clientCapabilitiesKey]: {} };
 const call = (name: string, input: object): object => ({
@@ -59,7 +57,7 @@ let flooding = false;
 let sent = 0;
 let cut = 0;
 
-async function openStream(): Promise<Stream> {
+async function openStream(address: string): Promise<Stream> {
   const stream = await host.dialProtocol(multiaddr(address), carriageProtocol);
   // Its answers are read and thrown away.
   stream.addEventListener('message', () => {});
@@ -74,8 +72,8 @@ async function drained(stream: Stream): Promise<void> {
 }
 
 /** Fires until the stream is closed, or until it is told to stop. */
-async function floodStream({ bytes, messages }: Shot): Promise<void> {
-  const stream = await openStream();
+async function floodStream(address: string, { bytes, messages }: Shot): Promise<void> {
+  const stream = await openStream(address);
   while (flooding && stream.status === 'open') {
     const taken = stream.send(bytes);
     sent += messages;
@@ -86,27 +84,20 @@ async function floodStream({ bytes, messages }: Shot): Promise<void> {
   stream.abort(new Error('on to the next'));
 }
 
-async function flood(kind: string): Promise<void> {
-  const shot = shots[kind];
-  while (flooding) {
-    if (shot === undefined) {
-      JSON.stringify(Array.from({ length: 1_000 }, () => status));
-      await setImmediate();
-    } else {
-      // Refused, or cut while it wrote: it knocks again.
-      await floodStream(shot).catch(() => setImmediate());
-    }
-  }
+async function flood(address: string, shot: Shot): Promise<void> {
+  // Refused, or cut while it wrote: it knocks again.
+  while (flooding) await floodStream(address, shot).catch(() => setImmediate());
 }
 
 console.log('ready');
 let flooded: Promise<void> = Promise.resolve();
 for await (const line of createInterface({ input: process.stdin })) {
-  const [word, kind = ''] = line.split(' ');
-  if (word === 'go') {
+  const [word, kind = '', address = ''] = line.split(' ');
+  const shot = shots[kind];
+  if (word === 'go' && shot !== undefined) {
     flooding = true;
     [sent, cut] = [0, 0];
-    flooded = flood(kind);
+    flooded = flood(address, shot);
   } else {
     flooding = false;
     await flooded;

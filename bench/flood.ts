@@ -1,10 +1,11 @@
 /**
- * What a peer notices when another one floods the node that both are connected to: `node bench/flood.ts [rounds] [seconds]`.
+ * What a peer notices when another one floods the node that both are connected to: `node bench/flood.ts [rounds] [seconds] [kinds]`.
  *
- * Three processes: the node, the peer that floods, and this one, the neighbour, which asks the node for its status at a steady
- * rate. Each round has three parts: nobody else does anything; the other process computes and sends nothing; it floods. Printed
- * per kind of flood: the neighbour's p99 under it ÷ its p99 beside the computing, and ÷ its p99 alone, each with the median of
- * rounds and its 95 % interval. On a machine with fewer than three free cores the first says what the node can do about it.
+ * Four processes: the node, another node, the peer that floods, and this one, the neighbour, which asks the node for its status at a
+ * steady rate. Each round has three parts: nobody else does anything; the other node is flooded; the node is. Printed per kind of
+ * flood: the neighbour's p99 when its node is flooded ÷ when the other one is, and ÷ its p99 alone, each with the median of rounds and
+ * its 95 % interval. The first says what the node lets its neighbour feel of it; the second also has what the machine does, whose
+ * processors are shared by all four whoever is flooded.
  *
  * Who breaks the framing is soon shut out: that flood is then one of connections that are refused.
  */
@@ -21,16 +22,16 @@ import { createNode } from '../src/p2p/node.ts';
 import { openLoop } from './loops.ts';
 import { quantile, ratioEstimate } from './statistics.ts';
 
-const kinds = ['requests', 'bulk', 'broken'] as const;
-
 /** Calls of the neighbour per second. */
 const perSecond = 200;
 
 /** Longest that the neighbour waits for one answer. */
 const deadlineMs = 5_000;
 
-const rounds = Number(process.argv[2] ?? 5);
+const rounds = Number(process.argv[2] ?? 8);
 const seconds = Number(process.argv[3] ?? 3);
+/** Of `requests`, `bulk` and `broken`, with commas between them. */
+const kinds = (process.argv[4] ?? 'requests,bulk,broken').split(',');
 
 interface Child {
   readonly child: ChildProcess;
@@ -58,8 +59,8 @@ function start(file: string, ...args: string[]): Child {
   };
 }
 
-const flooded = start('./flood-node.ts');
-const address = await flooded.next();
+const [flooded, other] = [start('./flood-node.ts'), start('./flood-node.ts')];
+const [address, otherAddress] = [await flooded.next(), await other.next()];
 const folder = await mkdtemp(join(tmpdir(), 'taskmesh-flood-'));
 const neighbour = createNode({ dataFolder: folder, listen: [], bootstrap: [], mdns: false, layout: 'inline' });
 await neighbour.start();
@@ -72,8 +73,8 @@ async function measure(): Promise<{ p99: number; failed: number }> {
   return { p99: quantile(latency, 0.99) / 1000, failed };
 }
 
-async function under(kind: string): Promise<{ p99: number; failed: number; sent: number; cut: number }> {
-  flooder.say(`go ${kind}`);
+async function under(kind: string, at: string): Promise<{ p99: number; failed: number; sent: number; cut: number }> {
+  flooder.say(`go ${kind} ${at}`);
   const measured = await measure();
   flooder.say('stop');
   return { ...measured, ...(JSON.parse(await flooder.next()) as { sent: number; cut: number }) };
@@ -87,7 +88,7 @@ function ratioInText(of: readonly number[], to: readonly number[]): string {
   return `${found.value.toFixed(2)} (${found.low.toFixed(2)} to ${found.high.toFixed(2)})`;
 }
 
-const flooder = start('./flood-peer.ts', address);
+const flooder = start('./flood-peer.ts');
 await flooder.next();
 await measure();
 console.log(
@@ -98,22 +99,25 @@ for (const kind of kinds) {
   let [failed, sent, cut] = [0, 0, 0];
   for (let round = 0; round < rounds; round++) {
     alone.push((await measure()).p99);
-    beside.push((await under('nothing')).p99);
-    const measured = await under(kind);
+    const elsewhere = await under(kind, otherAddress);
+    beside.push(elsewhere.p99);
+    const measured = await under(kind, address);
     flooding.push(measured.p99);
     failed += measured.failed;
     sent += measured.sent;
     cut += measured.cut;
   }
-  console.log(`\n${kind}: the neighbour’s p99 ÷ that beside a busy process ${ratioInText(flooding, beside)}`);
+  console.log(`\n${kind}: the neighbour’s p99 ÷ that while another node is flooded ${ratioInText(flooding, beside)}`);
   console.log(
-    `  ÷ that alone ${ratioInText(flooding, alone)}; beside a busy process ÷ alone ${ratioInText(beside, alone)}`,
+    `  ÷ that alone ${ratioInText(flooding, alone)}; while another node is flooded ÷ alone ${ratioInText(beside, alone)}`,
   );
-  console.log(`  in ms: alone ${inText(alone)}; beside ${inText(beside)}; under the flood ${inText(flooding)}`);
+  console.log(
+    `  in ms: alone ${inText(alone)}; another node flooded ${inText(beside)}; its own flooded ${inText(flooding)}`,
+  );
   console.log(`  ${sent} messages were thrown, ${cut} streams were cut off, ${failed} of the neighbour’s calls failed`);
 }
 await flooder.end();
 await neighbour.stop();
-await flooded.end();
+await Promise.all([flooded.end(), other.end()]);
 await rm(folder, { recursive: true, force: true });
 process.exit(0);

@@ -112,6 +112,7 @@ const suite = z.object({
   question: z.string(),
   /** Why the suite gave nothing: its plan failed. */
   failure: z.string().optional(),
+  /** Fresh processes per subject, in the block that has most of them. */
   processes: z.int(),
   rounds: z.int(),
   budget_s: figure,

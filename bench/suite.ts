@@ -112,6 +112,8 @@ export interface SuitePlan {
   /** Fresh processes per subject, and rounds in each. The runner has defaults for each mode. */
   readonly processes?: number;
   readonly rounds?: number;
+  /** Fresh processes per subject in the blocks that need more or fewer of them, by the block's name. */
+  readonly processesOf?: Readonly<Record<string, number>>;
   /** What cannot be measured on this machine, by name, and why. */
   readonly leftOut?: readonly { readonly what: string; readonly why: string }[];
   /** The cell that is measured once more in a second process beside itself: the ratio of a thing to itself is the noise. */

@@ -21,9 +21,18 @@ export function conditions(report: Report, suite: SuiteReport): string {
     `${machine.name}: ${machine.cores} × ${machine.model}, ${machine.kernel}`,
     used.join(', '),
     `commit ${commit}${modified ? ' with changes' : ''}, seed ${seed}, ${report.mode} run of ${report.started_at.slice(0, 10)}`,
-    `${suite.processes} × ${suite.rounds} rounds, ${duration(suite.duration_s)} of ${duration(suite.budget_s)}`,
+    `${processesIn(suite)} × ${suite.rounds} rounds, ${duration(suite.duration_s)} of ${duration(suite.budget_s)}`,
     `pinning: ${machine.pinning}`,
   ].join('; ');
+}
+
+/** Where blocks differ, the least and the most. */
+function processesIn({ cells, processes }: SuiteReport): string {
+  const counts = cells.flatMap(({ metrics }) =>
+    Object.values(metrics).map(({ rounds }) => new Set(rounds.map(({ process }) => process)).size),
+  );
+  const least = Math.min(processes, ...counts);
+  return least === processes ? `${processes}` : `${least} to ${processes}`;
 }
 
 /** Labels that are the same in all cells say nothing in a row. */

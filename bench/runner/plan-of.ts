@@ -4,12 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRandom } from '../random.ts';
-import type { Mode, PlanContext, RuntimeName, Suite } from '../suite.ts';
+import type { Cell, Mode, PlanContext, RuntimeName, Suite } from '../suite.ts';
 import { countsFor, withNoise } from './run-suite.ts';
 
 export interface PlannedSuite {
   readonly name: string;
   readonly cells: number;
+  /** In the block that has most of them. */
   readonly processes: number;
   readonly rounds: number;
   /** Measuring and warming up alone. */
@@ -35,14 +36,14 @@ export async function plannedSuites({ suites, mode, runtimes, seed }: PlanOption
       const plan = await suite.plan(context);
       await suite.close?.();
       const cells = withNoise(plan);
-      const { processes, rounds } = countsFor(plan, mode);
-      const perProcess = cells.reduce((sum, cell) => sum + (cell.warmUpMs ?? cell.roundMs) + rounds * cell.roundMs, 0);
+      const { processesIn, rounds } = countsFor(plan, mode);
+      const perProcess = (cell: Cell): number => (cell.warmUpMs ?? cell.roundMs) + rounds * cell.roundMs;
       planned.push({
         name: suite.name,
         cells: cells.length,
-        processes,
+        processes: Math.max(0, ...cells.map(processesIn)),
         rounds,
-        measuringMs: processes * perProcess,
+        measuringMs: cells.reduce((sum, cell) => sum + processesIn(cell) * perProcess(cell), 0),
         budgetMs,
       });
     }
@@ -59,7 +60,7 @@ export async function planOf(options: PlanOptions): Promise<string> {
   return [
     ...planned.map(
       ({ name, cells, processes, rounds, measuringMs, budgetMs }) =>
-        `${name.padEnd(10)} ${cells} cells, ${processes} × ${rounds} rounds, ${seconds(measuringMs)} of measuring within ${seconds(budgetMs)}`,
+        `${name.padEnd(10)} ${cells} cells, up to ${processes} × ${rounds} rounds, ${seconds(measuringMs)} of measuring within ${seconds(budgetMs)}`,
     ),
     `in all     ${seconds(whole)}`,
   ].join('\n');

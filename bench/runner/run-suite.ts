@@ -72,15 +72,16 @@ export async function runSuite(suite: Suite, options: RunSuiteOptions): Promise<
   } catch (thrown) {
     failure = messageOf(thrown);
   }
-  const { processes, rounds } = countsFor(plan, mode);
+  const { processesIn, rounds } = countsFor(plan, mode);
   const cells = withNoise(plan).map((cell): MeasuredCell => ({ cell, rounds: [] }));
-  const passes = new Map<string, MeasuredCell[]>();
-  for (const cell of cells) passes.set(blockOf(cell.cell), [...(passes.get(blockOf(cell.cell)) ?? []), cell]);
-  const steps = cells.length * processes * (rounds + 1);
+  const blocks = Map.groupBy(cells, ({ cell }) => blockOf(cell));
+  const processes = Math.max(0, ...cells.map(({ cell }) => processesIn(cell)));
+  const steps = cells.reduce((sum, { cell }) => sum + processesIn(cell) * (rounds + 1), 0);
   let done = 0;
   try {
     for (let process = 0; process < processes; process++) {
-      for (const block of passes.values()) {
+      for (const block of blocks.values()) {
+        if (block[0] === undefined || process >= processesIn(block[0].cell)) continue;
         // Its share of the suite's time and what earlier passes left over: a slow one must not take the time of those after it.
         const share = (done + block.length * (rounds + 1)) / steps;
         using ends = new PassEnd(signal, from + share * patience[mode] * suite.budgetMs[mode]);
@@ -97,9 +98,15 @@ export async function runSuite(suite: Suite, options: RunSuiteOptions): Promise<
   return failure === undefined ? result : { ...result, failure };
 }
 
+interface Counts {
+  /** Fresh processes for the cell's subject. */
+  processesIn(cell: Cell): number;
+  readonly rounds: number;
+}
+
 /** Processes and rounds: what the plan says, or what the mode is. */
-export const countsFor = ({ processes, rounds }: SuitePlan, mode: Mode): { processes: number; rounds: number } => ({
-  processes: processes ?? defaults[mode].processes,
+export const countsFor = ({ processes, processesOf, rounds }: SuitePlan, mode: Mode): Counts => ({
+  processesIn: (cell) => processesOf?.[blockOf(cell)] ?? processes ?? defaults[mode].processes,
   rounds: rounds ?? defaults[mode].rounds,
 });
 

@@ -97,12 +97,12 @@ export const toolCall: Suite = {
   title: 'The tool call',
   question:
     'How long does a client wait for a tool, called over HTTP, in each layout; and how much of it is HTTP, MCP, validation, the hop, the wire, Noise, the queue, the disk?',
-  budgetMs: { full: 265_000, quick: 21_000, smoke: 60_000 },
+  budgetMs: { full: 560_000, quick: 21_000, smoke: 60_000 },
   async plan({ runtimes, mode, folder }) {
     // Two nodes more for each layout, which a quick run has no time to start.
     memory = mode === 'quick' ? undefined : await makeMemoryFolder();
     const unitMs = { full: 200, quick: 40, smoke: 20 }[mode];
-    const warmUpCalls = { full: 400, quick: 24, smoke: 8 }[mode];
+    const warmUpCalls = { full: 160, quick: 24, smoke: 8 }[mode];
     const cellOf = (runtime: RuntimeName, layout: Layout, labels: Labels, task: ToolCallTask, share: number): Cell => {
       const memoryFolder = memory?.path ?? null;
       const params: ToolCallParams = { runtime, layout, folder, memoryFolder, apart: mode === 'full', warmUpCalls };
@@ -112,6 +112,8 @@ export const toolCall: Suite = {
         subject: { runtime: 'node', file, params: { ...params } },
         task: { ...task },
         roundMs: unitMs * share,
+        // The subject warms up each rung by itself.
+        ...(mode === 'full' ? { warmUpMs: (unitMs * share) / 4 } : {}),
         block: runtime,
       };
     };
@@ -143,7 +145,7 @@ export const toolCall: Suite = {
         explained: { title: 'Sum of the parts beside the whole', unit: '%', better: 'more' },
       },
       cells,
-      ...{ full: { processes: 2, rounds: 3 }, quick: { processes: 1, rounds: 3 }, smoke: { processes: 1, rounds: 1 } }[
+      ...{ full: { processes: 6, rounds: 2 }, quick: { processes: 1, rounds: 3 }, smoke: { processes: 1, rounds: 1 } }[
         mode
       ],
       ...(mode === 'full' ? { noiseOf: labelsOf(first, 'inline', 'get') } : {}),
