@@ -82,7 +82,8 @@ function findingsOf(figures: Figures, runtimes: readonly RuntimeName[], mode: Mo
       withBreakdown.flatMap((what): Finding[] => {
         const explained = figures.get(labelsOf(runtime, layout, what), 'explained', 'value');
         if (explained === undefined || Math.abs(100 - explained.value) <= 10) return [];
-        const text = `${what} on ${runtime}, ${layout}: the parts make up ${explained.value.toFixed(0)} % of the whole (${explained.low.toFixed(0)}–${explained.high.toFixed(0)}); 90 to 110 % was wanted.`;
+        const shown = explained.low > 110 || explained.high < 90 ? '' : ' Noise alone may have made that difference.';
+        const text = `${what} on ${runtime}, ${layout}: the parts make up ${explained.value.toFixed(0)} % of the whole (${explained.low.toFixed(0)}–${explained.high.toFixed(0)}); 90 to 110 % was wanted.${shown}`;
         return [{ kind: 'unexplained', text }];
       }),
     );
