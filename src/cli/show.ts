@@ -2,7 +2,7 @@
 
 import type { OperationName, OperationOutput } from '../mesh/operations.ts';
 import { printable, type Style } from './style.ts';
-import { block, duration, table, valueText } from './table.ts';
+import { block, duration, outline, table, valueText } from './table.ts';
 import { taskBlock, taskTable } from './task-view.ts';
 
 interface Show {
@@ -34,7 +34,7 @@ const shows: Shows = {
       ],
       ['working on', printable(output.capabilities.task_types.join(', '))],
       ['tools', printable(output.capabilities.tools.join(', '))],
-      ['detail', valueText(output.detail)],
+      ['detail', outline(output.detail)],
     ]),
   claim: ({ task, refused = [] }, { style, nowS }) =>
     task === null

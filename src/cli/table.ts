@@ -32,6 +32,16 @@ export function valueText(value: unknown): string | undefined {
   return printable(short.length <= 80 ? short : JSON.stringify(value, null, 2));
 }
 
+/** Data from elsewhere as an outline: fields below each other, lists an entry a line, what is empty left out. */
+export function outline(value: unknown): string | undefined {
+  if (Array.isArray(value)) {
+    const entries = value.map((entry) => outline(entry)).filter((entry) => entry !== undefined && entry !== '');
+    return entries.join(value.some((entry) => typeof entry === 'object') ? '\n\n' : '\n');
+  }
+  if (typeof value !== 'object' || value === null) return valueText(value);
+  return block(Object.entries(value).map(([name, field]) => [printable(name.replaceAll('_', ' ')), outline(field)]));
+}
+
 /** `0.42 s`, `3 min 5 s`, `2 h 1 min`. */
 export function duration(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(2)} s`;
