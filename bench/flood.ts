@@ -3,9 +3,8 @@
  *
  * Four processes: the node, another node, the peer that floods, and this one, the neighbour, which asks the node for its status at a
  * steady rate. Each round has three parts: nobody else does anything; the other node is flooded; the node is. Printed per kind of
- * flood: the neighbour's p99 when its node is flooded ÷ when the other one is, and ÷ its p99 alone, each with the median of rounds and
- * its 95 % interval. The first says what the node lets its neighbour feel of it; the second also has what the machine does, whose
- * processors are shared by all four whoever is flooded.
+ * flood: the neighbour's p99 under it ÷ its p99 alone, and the two factors of that: what the machine does, whose processors all four
+ * share whoever is flooded, and what the node adds. Each is the median of rounds with its 95 % interval.
  *
  * Who breaks the framing is soon shut out: that flood is then one of connections that are refused.
  */
@@ -30,8 +29,16 @@ const deadlineMs = 5_000;
 
 const rounds = Number(process.argv[2] ?? 8);
 const seconds = Number(process.argv[3] ?? 3);
-/** Of `requests`, `bulk` and `broken`, with commas between them. */
-const kinds = (process.argv[4] ?? 'requests,bulk,broken').split(',');
+const allKinds = ['requests', 'bulk', 'broken'];
+/** With commas between them. */
+const kinds = (process.argv[4] ?? allKinds.join()).split(',');
+const unknown = kinds.find((kind) => !allKinds.includes(kind));
+if (unknown !== undefined) {
+  console.error(
+    `There is no flood of kind “${unknown}”. Choose of ${allKinds.join(', ')}, such as: node bench/flood.ts 8 3 bulk`,
+  );
+  process.exit(2);
+}
 
 interface Child {
   readonly child: ChildProcess;
@@ -107,10 +114,9 @@ for (const kind of kinds) {
     sent += measured.sent;
     cut += measured.cut;
   }
-  console.log(`\n${kind}: the neighbour’s p99 ÷ that while another node is flooded ${ratioInText(flooding, beside)}`);
-  console.log(
-    `  ÷ that alone ${ratioInText(flooding, alone)}; while another node is flooded ÷ alone ${ratioInText(beside, alone)}`,
-  );
+  console.log(`\n${kind}: the neighbour’s p99 under the flood ÷ alone ${ratioInText(flooding, alone)}`);
+  console.log(`  while another node is flooded ÷ alone ${ratioInText(beside, alone)}: the machine’s part`);
+  console.log(`  under the flood ÷ while another node is flooded ${ratioInText(flooding, beside)}: the node’s part`);
   console.log(
     `  in ms: alone ${inText(alone)}; another node flooded ${inText(beside)}; its own flooded ${inText(flooding)}`,
   );

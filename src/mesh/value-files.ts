@@ -33,22 +33,25 @@ export class ValueFiles {
   /** Removals that are under way. */
   readonly #removals = new Set<Promise<void>>();
 
-  private constructor({ folder, durable, owner }: ValueFilesOptions) {
+  readonly #missing: Set<string>;
+
+  private constructor({ folder, known, durable, owner }: ValueFilesOptions) {
     this.#folder = folder;
     this.#durable = durable;
     this.#owner = owner;
+    this.#missing = new Set(known);
+  }
+
+  /** How many of those that were known were not there when the folder was opened. */
+  get missing(): number {
+    return this.#missing.size;
   }
 
   /** Rejects with the system's error. */
   static async open(options: ValueFilesOptions): Promise<ValueFiles> {
     await mkdir(options.folder, { recursive: true, mode: 0o700 });
     const files = new ValueFiles(options);
-    const left = new Set(options.known);
-    for (const name of await readdir(options.folder)) if (!left.delete(name)) files.remove(name);
-    if (left.size > 0) {
-      const { folder, owner } = options;
-      getLogger(['taskmesh', owner]).error('{count} files are missing in {folder}', { count: left.size, folder });
-    }
+    for (const name of await readdir(options.folder)) if (!files.#missing.delete(name)) files.remove(name);
     return files;
   }
 

@@ -71,7 +71,11 @@ export class LargeTexts {
   static async open(path: string, known: ReadonlySet<string>): Promise<LargeTexts> {
     const folder = folderOf(path);
     try {
-      return new LargeTexts(await ValueFiles.open({ folder, known, durable: true, owner: 'queue' }));
+      const files = await ValueFiles.open({ folder, known, durable: true, owner: 'queue' });
+      const text =
+        '{count} payloads or results are missing in {folder}: put them back from a backup, or cancel their tasks';
+      if (files.missing > 0) log.error(text, { count: files.missing, folder });
+      return new LargeTexts(files);
     } catch (thrown) {
       throw fileError(folder, thrown);
     }

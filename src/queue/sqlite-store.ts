@@ -145,7 +145,10 @@ class SqliteStore implements Store {
       const row = this.#tables.rowOf(id);
       return row === undefined ? undefined : this.#tables.kept(row, parts);
     });
-    return kept === undefined ? undefined : this.#whole(kept);
+    if (kept === undefined) return undefined;
+    return this.#whole(kept, () => {
+      throw this.#large.missing(kept);
+    });
   }
 
   async list(query: ListQuery, signal?: AbortSignal): Promise<Page> {
@@ -166,7 +169,9 @@ class SqliteStore implements Store {
         bytes += shownBytes(row, query.detail);
         if (tasks.length > 0 && bytes > query.maxBytes) return { tasks, more: true };
         const parts = { payload: query.detail, result: query.detail };
-        const whole = await this.#whole(this.#read(() => this.#tables.kept(row, parts)));
+        const kept = this.#read(() => this.#tables.kept(row, parts));
+        // One task whose file is lost must not hide the others; who asks for it alone is told.
+        const whole = await this.#whole(kept, () => ({ row }));
         if (whole !== undefined) tasks.push(whole);
       }
       const last = stretch.at(-1);
@@ -264,14 +269,13 @@ class SqliteStore implements Store {
     return (await this.#commits.add(run, { committed, signal, bytes })).after;
   }
 
-  /** With the texts that files have. Undefined when the task was removed meanwhile. */
-  async #whole(kept: KeptTask): Promise<StoredTask | undefined> {
+  /** With the texts that files have; `lost` answers when a file is gone. Undefined when the task was removed meanwhile. */
+  async #whole(kept: KeptTask, lost: () => StoredTask): Promise<StoredTask | undefined> {
     const { row, payload, result } = kept;
     if (!isInFile(payload) && !isInFile(result)) return kept as StoredTask;
     const whole = await this.#large.read(kept);
-    if (whole === undefined && this.#read(() => this.#tables.rowOf(row.id)) !== undefined)
-      throw this.#large.missing(kept);
-    return whole;
+    if (whole !== undefined) return whole;
+    return this.#read(() => this.#tables.rowOf(row.id)) === undefined ? undefined : lost();
   }
 
   #read<T>(query: () => T): T {

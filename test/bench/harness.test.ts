@@ -3,7 +3,7 @@
 import * as assert from 'uvu/assert';
 import { seededRandom } from '../../bench/random.ts';
 import { evaluateSuite } from '../../bench/runner/evaluate.ts';
-import { type MeasuredSuite, runSuite } from '../../bench/runner/run-suite.ts';
+import { type MeasuredSuite, type RunSuiteOptions, runSuite } from '../../bench/runner/run-suite.ts';
 import { currentRuntime as runtime } from '../../bench/runner/runtimes.ts';
 import type { Cell, Suite, SuitePlan } from '../../bench/suite.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -37,11 +37,15 @@ const suiteOf = (plan: Partial<SuitePlan>): Suite => ({
   }),
 });
 
-async function run(plan: Partial<SuitePlan>, signal = new AbortController().signal): Promise<MeasuredSuite> {
+async function run(
+  plan: Partial<SuitePlan>,
+  signal = new AbortController().signal,
+  onProgress: RunSuiteOptions['onProgress'] = () => {},
+): Promise<MeasuredSuite> {
   await using folder = await tempFolder();
   return await runSuite(suiteOf(plan), {
     ...{ mode: 'smoke', runtimes: [runtime], folder: folder.path, random: seededRandom(1), signal, budgetMs: 60_000 },
-    onProgress: () => {},
+    onProgress,
   });
 }
 
@@ -65,6 +69,22 @@ test('an injected delay is found within 5 %, and a thing beside itself shows not
   assert.is(pair?.outcome, 'met');
   const noise = report.noise.find(({ metric, figure }) => metric === 'latency' && figure === 'p50');
   assert.is(noise?.ratio?.verdict, 'same', JSON.stringify(noise));
+});
+
+test('a block that needs more fresh processes than its suite gets them, and no other block does', async () => {
+  const shares: number[] = [];
+  const cells = [busy('busy 0.2 ms', 5), { ...busy('busy 0.3 ms', 5), block: 'compared closely' }];
+  const plan = { cells, processes: 1, processesOf: { 'compared closely': 3 }, rounds: 2 };
+  const measured = await run(plan, undefined, (_what, done) => void shares.push(done));
+  assert.equal(
+    measured.cells.map(({ rounds }) => rounds.map(({ process, round }) => `${process}.${round}`)),
+    [
+      ['0.0', '0.1'],
+      ['0.0', '0.1', '1.0', '1.1', '2.0', '2.1'],
+    ],
+  );
+  assert.is(measured.processes, 3);
+  assert.is(shares.at(-1), 1);
 });
 
 test('a cell that fails is written down with its reason, and the others go on', async () => {

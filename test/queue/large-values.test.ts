@@ -174,6 +174,14 @@ large('a file that is lost is told with its task, and keeps nobody else from wor
   assert.is(failure?.code, 'data_corrupt');
   assert.ok(failure?.message.includes(task_id) && failure.message.includes(path), failure?.message);
   assert.is(await refusal(test.queue.claim(claim({ supported_task_types: ['lost'] }), alice)), 'data_corrupt');
+  const listed = (await test.queue.list(listing, alice)).tasks;
+  assert.equal(
+    listed.map((task) => [task.task_id, task.payload]),
+    [
+      [task_id, undefined],
+      [other.task_id, 'here'],
+    ],
+  );
   assert.is((await mustClaim(test.queue)).task_id, other.task_id);
   assert.is((await test.queue.cancel({ task_id, reason: '' }, alice)).cancelled, true);
 });
