@@ -37,8 +37,11 @@ export function askFor(method: string, params: Record<string, unknown>, name?: s
 export const askForTool = (tool: string, input: Record<string, unknown>): Ask =>
   askFor('tools/call', { name: tool, arguments: input }, tool);
 
+/** Idle connections are closed after so many milliseconds: before a server does, which may be while a request is on its way to it. */
+const idleMs = 3_000;
+
 export class McpClient {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 256, timeout: idleMs });
 
   /** The answer's text. Rejects unless the server answered a result that is no error. */
   async send(url: string, ask: Ask): Promise<string> {

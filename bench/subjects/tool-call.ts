@@ -25,7 +25,7 @@ export interface ToolCallParams {
   /** Where data may lie on disk; and in memory, where the machine has such a folder. Each subject makes folders of its own there. */
   folder: string;
   memoryFolder: string | null;
-  /** The ladder's nodes have processes of their own. */
+  /** The ladder's nodes have processes of their own, and it ends in a service of its own, which other cells do not make warmer. */
   apart: boolean;
   /** Each rung, and the service, is called so often before it is measured: what is warmer than its parts seems to cost less. */
   warmUpCalls: number;
@@ -83,20 +83,25 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, apart, 
   const folder = await mkdtemp(join(folders.folder, 't'));
   const memoryFolder = folders.memoryFolder === null ? undefined : await mkdtemp(join(folders.memoryFolder, 't'));
   const flags = ['--no-mdns', '--log-level', 'error'];
+  const start = (name: string) =>
+    startService({ runtime, layout, data: join(folder, name), flags, inFront: pinned('subject', []) });
   const [{ peer, rungs }, service] = await Promise.all([
     startLadder({ runtime, layout, apart, folder, memoryFolder }),
-    startService({ runtime, layout, data: join(folder, 'service'), flags, inFront: pinned('subject', []) }),
+    start('service'),
   ]);
+  const whole = apart ? await start('whole') : service;
+  const services = new Set([service, whole]);
   const client = new McpClient();
-  await client.call(service.url, 'connect_peer', { remote_multiaddr: peer.ready.disk });
-  const urls: RungUrls = Object.assign({ service: service.url }, ...rungs.map(({ ready }) => ready));
+  for (const { url } of services) await client.call(url, 'connect_peer', { remote_multiaddr: peer.ready.disk });
+  const urls: RungUrls = Object.assign({ service: whole.url }, ...rungs.map(({ ready }) => ready));
 
-  const submitTo = (rung: Rung, operation: LadderOperation): (() => Promise<unknown>) => {
-    const remote = rung === 'memory' ? peer.ready.memory : peer.ready.disk;
-    const target = operation === 'submit_remote' ? { remote_peer_id: peerIdOf(remote ?? '') } : {};
+  const submitTo = (url: string, peerAddress: string, operation: LadderOperation): (() => Promise<unknown>) => {
+    const target = operation === 'submit_remote' ? { remote_peer_id: peerIdOf(peerAddress) } : {};
     const ask = askForTool(tools.submit, { task_type: 'bench.idle', payload, ...target });
-    return () => client.send(urls[rung] ?? '', ask);
+    return () => client.send(url, ask);
   };
+  const submitToRung = (rung: Rung, operation: LadderOperation): (() => Promise<unknown>) =>
+    submitTo(urls[rung] ?? '', (rung === 'memory' && peer.ready.memory) || peer.ready.disk, operation);
 
   const getFrom = async (): Promise<() => Promise<unknown>> => {
     const { task_id } = await client.call(service.url, tools.submit, { task_type: 'bench.idle', payload });
@@ -119,7 +124,7 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, apart, 
 
   async function ladder(operation: LadderOperation, ms: number): Promise<RoundResult> {
     const rungsThere = ladderOf(operation, (rung) => urls[rung] !== undefined);
-    const senders = new Map(rungsThere.map((rung) => [rung, submitTo(rung, operation)] as const));
+    const senders = new Map(rungsThere.map((rung) => [rung, submitToRung(rung, operation)] as const));
     await warmUpOnce(operation, [...senders.values()]);
     const times = new Map<Rung, number[]>(rungsThere.map((rung) => [rung, []]));
     const turns = turnsOf(rungsThere);
@@ -182,13 +187,14 @@ await serveCells<ToolCallParams, ToolCallTask>(async ({ runtime, layout, apart, 
         const { latency } = await closedLoop(ask, { inFlight: 1, ms });
         return { figures: { latency } };
       }
-      const ask = task.operation === 'get' ? await getFrom() : submitTo('service', task.operation);
+      const { operation } = task;
+      const ask = operation === 'get' ? await getFrom() : submitTo(service.url, peer.ready.disk, operation);
       const { rate } = await closedLoop(ask, { inFlight: task.inFlight, ms });
       return { figures: { rate } };
     },
     async close() {
       client.close();
-      await Promise.all([service.stop(), ...rungs.map((child) => child.end())]);
+      await Promise.all([...[...services].map((each) => each.stop()), ...rungs.map((child) => child.end())]);
       await peer.end();
       for (const used of [folder, memoryFolder])
         if (used !== undefined) await rm(used, { recursive: true, force: true });

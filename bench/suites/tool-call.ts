@@ -103,7 +103,6 @@ export const toolCall: Suite = {
     // Two nodes more for each layout, which a quick run has no time to start.
     memory = mode === 'quick' ? undefined : await makeMemoryFolder();
     const unitMs = { full: 200, quick: 40, smoke: 20 }[mode];
-    // With 160 each, the rungs were 20 to 60 % slower than the service, whose code all cells warm up.
     const warmUpCalls = { full: 600, quick: 24, smoke: 8 }[mode];
     const cellOf = (runtime: RuntimeName, layout: Layout, labels: Labels, task: ToolCallTask, share: number): Cell => {
       const memoryFolder = memory?.path ?? null;
@@ -150,7 +149,7 @@ export const toolCall: Suite = {
       ...{ full: { processes: 3, rounds: 3 }, quick: { processes: 1, rounds: 3 }, smoke: { processes: 1, rounds: 1 } }[
         mode
       ],
-      ...(mode === 'full' ? { noiseOf: labelsOf(first, 'inline', 'get') } : {}),
+      ...(mode === 'full' ? { noiseOf: labelsOf(first, 'inline', 'submit') } : {}),
       leftOut:
         memory === undefined
           ? [
