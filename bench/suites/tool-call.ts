@@ -98,7 +98,7 @@ export const toolCall: Suite = {
   title: 'The tool call',
   question:
     'How long does a client wait for a tool, called over HTTP, in each layout; and how much of it is HTTP, MCP, validation, the hop, the wire, Noise, the queue, the disk?',
-  budgetMs: { full: 560_000, quick: 21_000, smoke: 60_000 },
+  budgetMs: { full: 600_000, quick: 21_000, smoke: 60_000 },
   async plan({ runtimes, mode, folder }) {
     // Two nodes more for each layout, which a quick run has no time to start.
     memory = mode === 'quick' ? undefined : await makeMemoryFolder();

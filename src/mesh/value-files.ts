@@ -1,15 +1,17 @@
 /**
- * Large JSON texts, each in a file of its own, so that writing a megabyte keeps nobody waiting: the runtime writes files beside the
- * loop, SQLite writes in it, and twice. Owned by the cache and by the queue, whose rows name the files.
+ * Large JSON texts, each in a file of its own, so that a megabyte keeps nobody waiting for long: the runtime opens and syncs files
+ * beside the loop (Node writes them there, too), SQLite does all of it in the loop, and twice. Owned by the cache and by the queue, whose rows name the files.
  *
  * A file is written before a row names it, and removed after the last row that did. What is left over when a process ends in
- * between is removed when the folder is opened.
+ * between is removed when the folder is opened. A name ends in the text's checksum, so that a file which is not what was written
+ * is as good as none.
  */
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import { crc32 } from 'node:zlib';
 import { getLogger } from '@logtape/logtape';
 
 /** From here on a text gets a file, in UTF-8 bytes of JSON: below, a row is the faster of the two. */
@@ -32,7 +34,6 @@ export class ValueFiles {
   readonly #owner: ValueFilesOptions['owner'];
   /** Removals that are under way. */
   readonly #removals = new Set<Promise<void>>();
-
   readonly #missing: Set<string>;
 
   private constructor({ folder, known, durable, owner }: ValueFilesOptions) {
@@ -42,22 +43,31 @@ export class ValueFiles {
     this.#missing = new Set(known);
   }
 
-  /** How many of those that were known were not there when the folder was opened. */
-  get missing(): number {
-    return this.#missing.size;
+  /** Those of the known that were not there when the folder was opened. */
+  get missing(): ReadonlySet<string> {
+    return this.#missing;
   }
 
   /** Rejects with the system's error. */
   static async open(options: ValueFilesOptions): Promise<ValueFiles> {
     await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    // One that was copied here by hand may be open to others.
+    if (process.platform !== 'win32') await chmod(options.folder, 0o700);
     const files = new ValueFiles(options);
-    for (const name of await readdir(options.folder)) if (!files.#missing.delete(name)) files.remove(name);
+    for (const entry of await readdir(options.folder, { withFileTypes: true })) {
+      if (files.#missing.delete(entry.name)) continue;
+      if (entry.isDirectory())
+        files.#log.warn('{path} is none of its files and stays', { path: files.pathOf(entry.name) });
+      else files.remove(entry.name);
+    }
+    const count = files.#removals.size;
+    if (count > 0) files.#log.info('Removing {count} files of {folder} that nothing names', { count, ...options });
     return files;
   }
 
   /** Answers the new file's name. Rejects with the system's error, and leaves nothing behind then. */
   async write(text: string): Promise<string> {
-    const name = randomUUID();
+    const name = `${randomUUID()}.${checksum(text)}`;
     try {
       await this.#writeFile(name, text);
       return name;
@@ -67,10 +77,13 @@ export class ValueFiles {
     }
   }
 
-  /** Undefined when there is no such file any more. */
+  /** Undefined when there is no such file any more, or when it is not what was written. Rejects with the system's error. */
   async read(name: string): Promise<string | undefined> {
     try {
-      return await readFile(this.pathOf(name), 'utf8');
+      const text = await readFile(this.pathOf(name), 'utf8');
+      // Names from before they had one are taken at their word.
+      const [, sum = checksum(text)] = name.split('.');
+      return sum === checksum(text) ? text : undefined;
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw thrown;
@@ -82,7 +95,7 @@ export class ValueFiles {
     const removal = rm(this.pathOf(name), { force: true })
       .catch((error) => {
         const text = 'A file could not be removed and will be when the node starts: {error}';
-        getLogger(['taskmesh', this.#owner]).warn(text, { error });
+        this.#log.warn(text, { error });
       })
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
@@ -95,6 +108,10 @@ export class ValueFiles {
 
   pathOf(name: string): string {
     return join(this.#folder, name);
+  }
+
+  get #log() {
+    return getLogger(['taskmesh', this.#owner]);
   }
 
   async #writeFile(name: string, text: string): Promise<void> {
@@ -112,3 +129,5 @@ export class ValueFiles {
     await folder.sync();
   }
 }
+
+const checksum = (text: string): string => crc32(text).toString(16).padStart(8, '0');

@@ -83,6 +83,7 @@ export class LocalOperations {
 
   /** What a peer is told of an error: what would help, and no more of this node than it may know. */
   #told(error: MeshError, input: Record<string, unknown>, permit: Permit, parties: Parties): MeshError {
+    if (error.code === 'data_corrupt' || error.code === 'storage_failed') return atItsDisk(error);
     if (error.code !== 'unknown_tool') return withRemedy(error, parties);
     return unknownTool(String(input.tool_name), grantedTools(permit.grant(), this.#parts.tools.names));
   }
@@ -152,4 +153,16 @@ export class LocalOperations {
     if (owner === undefined || owner === this.#parts.peerId) return { ...input, task_id: local };
     throw new MeshError('task_not_found', `This node does not own the task; ask its owner, ${owner}.`);
   }
+}
+
+/** Paths of this machine are nobody else's business; its log has them. */
+function atItsDisk({ code, details }: MeshError): MeshError {
+  const what = {
+    data_corrupt:
+      'A part of the task is missing or damaged on the disk of its node, whose operator finds the file in its log.',
+    storage_failed:
+      'The disk of that node refused it, and nothing was changed; its operator finds why in its log. Try again later.',
+  }[code as 'data_corrupt' | 'storage_failed'];
+  const { task_id } = details ?? {};
+  return new MeshError(code, what, task_id === undefined ? {} : { details: { task_id } });
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../mesh/clock.ts';
 import type { Limits } from '../mesh/limits.ts';
 import type { MeshEvent } from '../mesh/mesh.ts';
 import { Alarm } from './alarm.ts';
+import type { Postponement } from './claims.ts';
 import { type Expiry, Leases } from './leases.ts';
 import type { TaskListener } from './queue.ts';
 import type { Inserted, Store } from './store.ts';
@@ -122,14 +123,14 @@ export class Changes {
     }
   }
 
-  /** Takes back a task that was claimed for somebody who has left. */
-  async giveBack({ row }: StoredTask): Promise<void> {
+  /** Takes back a task that was claimed and did not reach its claimer. */
+  async giveBack({ row }: StoredTask, { reason, delayMs }: Postponement): Promise<void> {
     const lease = { fence: row.fence, caller: row.assignedPeer ?? '' };
     try {
-      await this.make(row.id, { verb: 'release', lease, reason: '', delayMs: 0 });
+      await this.make(row.id, { verb: 'release', lease, reason, delayMs });
     } catch (thrown) {
       // Its lease will run out.
-      log.warn('A task claimed for a caller who left could not be given back: {error}', { error: thrown });
+      log.warn('A task that did not reach its claimer could not be given back: {error}', { error: thrown });
     }
   }
 

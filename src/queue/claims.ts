@@ -7,7 +7,6 @@ import type { CancelTimer, Clock } from '../mesh/clock.ts';
 import { MeshError } from '../mesh/errors.ts';
 import { type ClaimWaiter, ClaimWaiters } from './claim-waiters.ts';
 import type { Store } from './store.ts';
-import { taskNotFound } from './task-not-found.ts';
 import type { RowPatch, StoredTask, TaskRow } from './task-row.ts';
 
 interface ClaimRequest {
@@ -19,13 +18,27 @@ interface ClaimRequest {
   committed(claimed: StoredTask): void;
 }
 
+/** Why a task goes back to the queue, and for how long nobody gets it. */
+export interface Postponement {
+  readonly reason: string;
+  readonly delayMs: number;
+}
+
+const nobodyLeft: Postponement = { reason: '', delayMs: 0 };
+
+/** It spends no attempt and is handed out again by itself: somebody may put the file back, or mount the disk. */
+const unreadable: Postponement = {
+  reason: 'its payload cannot be read from the disk of its node, which tries again every 30 s.',
+  delayMs: 30_000,
+};
+
 interface ClaimsDependencies {
   readonly store: Store;
   readonly clock: Clock;
   /** Throws `too_many_waiters`. */
   checkRoom(): void;
-  /** Takes back a task that was claimed for somebody who has left. */
-  giveBack(claimed: StoredTask): void;
+  /** Takes back a task that was claimed and did not reach its claimer. Never rejects. */
+  giveBack(claimed: StoredTask, why: Postponement): Promise<void>;
 }
 
 export class Claims {
@@ -60,23 +73,31 @@ export class Claims {
 
   /** A task, or null when there was none in time. Throws `cancelled`, `too_many_waiters` and what the store throws. */
   async claim(request: ClaimRequest): Promise<StoredTask | null> {
-    if (request.signal?.aborted) throw givenUp();
-    const claimed = await this.#take(request);
-    const whole = claimed === null ? null : await this.#whole(claimed);
-    if (claimed !== null && request.signal?.aborted) {
-      this.#dependencies.giveBack(claimed);
+    const { clock, giveBack } = this.#dependencies;
+    const dueMs = clock.monotonicMs() + request.waitMs;
+    for (let waitMs = request.waitMs; ; waitMs = Math.max(0, dueMs - clock.monotonicMs())) {
+      if (request.signal?.aborted) throw givenUp();
+      const claimed = await this.#take({ ...request, waitMs });
+      if (claimed === null) return null;
+      const whole = await this.#whole(claimed);
+      if (whole === undefined) continue;
+      if (!request.signal?.aborted) return whole;
+      void giveBack(claimed, nobodyLeft);
       throw givenUp();
     }
-    return whole;
   }
 
-  /** With its payload, which the store leaves out when it is large. */
-  async #whole(claimed: StoredTask): Promise<StoredTask> {
+  /** With its payload, which the store leaves out when it is large. Undefined when there is none to be had: the task is not held then. */
+  async #whole(claimed: StoredTask): Promise<StoredTask | undefined> {
     if (claimed.payload !== undefined) return claimed;
-    const { id } = claimed.row;
-    const whole = await this.#dependencies.store.read(id, { payload: true, result: false });
-    if (whole === undefined) throw taskNotFound(id);
-    return { ...whole, row: claimed.row };
+    try {
+      const whole = await this.#dependencies.store.read(claimed.row.id, { payload: true, result: false });
+      return whole && { ...whole, row: claimed.row };
+    } catch {
+      // The store has told its log.
+      await this.#dependencies.giveBack(claimed, unreadable);
+      return undefined;
+    }
   }
 
   #take(request: ClaimRequest): Promise<StoredTask | null> {
@@ -123,7 +144,7 @@ export class Claims {
             none,
             committed: (claimed: StoredTask) => {
               request.committed(claimed);
-              if (state === 'ended') giveBack(claimed);
+              if (state === 'ended') void giveBack(claimed, nobodyLeft);
               else end(() => resolve(claimed));
             },
           };

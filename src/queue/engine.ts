@@ -42,7 +42,14 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   const { path, limits, clock, random, maxPages } = options;
   let wake: OnReady = () => {};
   const onReady: OnReady = (type) => wake(type);
-  const store = await openSqliteStore({ path, limits, onReady, ...(maxPages === undefined ? {} : { maxPages }) });
+  const nowMs = clock.nowMs();
+  const store = await openSqliteStore({
+    path,
+    limits,
+    onReady,
+    nowMs,
+    ...(maxPages === undefined ? {} : { maxPages }),
+  });
   const ids = taskIds(() => clock.nowMs(), random, await store.lastSequence());
   const engine = new Engine(store, ids, options);
   if (options.onEvent !== undefined) engine.subscribe(options.onEvent);
@@ -68,7 +75,7 @@ class Engine implements Queue {
       store,
       clock,
       checkRoom: () => this.#checkWaiters(),
-      giveBack: (claimed) => void this.#changes.giveBack(claimed),
+      giveBack: (claimed, why) => this.#changes.giveBack(claimed, why),
     });
   }
 

@@ -8,7 +8,7 @@ import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { getLogger } from '@logtape/logtape';
 import { MeshError } from '../mesh/errors.ts';
 import { largeBytes, ValueFiles } from '../mesh/value-files.ts';
-import { fileError } from './sqlite-errors.ts';
+import { fileError, unreadableFile } from './sqlite-errors.ts';
 import type { StoredTask, TaskRow } from './task-row.ts';
 
 const log = getLogger(['taskmesh', 'queue']);
@@ -21,6 +21,17 @@ export interface ValueFile {
 interface KeptFile extends ValueFile {
   /** Of the text, in UTF-8. */
   readonly bytes: number;
+}
+
+type Part = 'payload' | 'result';
+
+/** What a database says of its files. */
+interface NamedFiles {
+  readonly known: ReadonlySet<string>;
+  /** Of those, the ones whose tasks are not over yet. */
+  readonly needed: Set<string>;
+  /** It has never had a task. */
+  readonly isNew: boolean;
 }
 
 /** JSON text for a row to have, or the file that has it. */
@@ -44,37 +55,26 @@ export function isInFile<Text extends ValueFile>(text: string | Text | null | un
 
 const folderOf = (path: string): string => `${path}-values`;
 
-/**
- * Moves the files of another queue out of the way of a new one, which would take them for leftovers: whose database was moved may
- * want them back. Throws `storage_failed`.
- */
-export function setAside(path: string): void {
-  const folder = folderOf(path);
-  try {
-    if (!existsSync(folder) || readdirSync(folder).length === 0) return;
-    const aside = `${folder}-${randomUUID()}`;
-    renameSync(folder, aside);
-    log.warn('The queue {path} is new, so the files of an earlier one were moved to {aside}', { path, aside });
-  } catch (thrown) {
-    throw fileError(folder, thrown);
-  }
-}
-
 export class LargeTexts {
   readonly #files: ValueFiles;
+  /** Paths of files that the log tells of already. */
+  readonly #complained = new Set<string>();
 
   private constructor(files: ValueFiles) {
     this.#files = files;
   }
 
-  /** In the folder `<path>-values`. `known`: the files that rows name. Throws `storage_failed`. */
-  static async open(path: string, known: ReadonlySet<string>): Promise<LargeTexts> {
+  /** In the folder `<path>-values`. Throws `storage_failed`. */
+  static async open(path: string, rows: NamedFiles): Promise<LargeTexts> {
     const folder = folderOf(path);
     try {
+      setForeignAside(folder, rows);
+      const { known, needed } = rows;
       const files = await ValueFiles.open({ folder, known, durable: true, owner: 'queue' });
+      const count = needed.intersection(files.missing).size;
       const text =
         '{count} payloads or results are missing in {folder}: put them back from a backup, or cancel their tasks';
-      if (files.missing > 0) log.error(text, { count: files.missing, folder });
+      if (count > 0) log.error(text, { count, folder });
       return new LargeTexts(files);
     } catch (thrown) {
       throw fileError(folder, thrown);
@@ -103,26 +103,25 @@ export class LargeTexts {
     for (const { file } of files) this.#files.remove(file);
   }
 
-  /** The task with its texts. Undefined when a file is gone. Throws `storage_failed`. */
-  async read({ row, payload, result }: KeptTask): Promise<StoredTask | undefined> {
-    const texts = await Promise.all([this.#text(payload), this.#text(result)]);
-    if (texts.includes(gone)) return undefined;
-    const [wholePayload, wholeResult] = texts as [string | undefined, string | null | undefined];
+  /** The task with its texts. Throws `data_corrupt` when a file is gone or damaged, and `storage_failed`. */
+  async read({ row, payload, result }: KeptTask): Promise<StoredTask> {
+    const [wholePayload, wholeResult] = await Promise.all([
+      this.#text(row.id, 'payload', payload),
+      this.#text(row.id, 'result', result),
+    ]);
     return {
       row,
-      ...(wholePayload === undefined ? {} : { payload: wholePayload }),
+      ...(typeof wholePayload === 'string' ? { payload: wholePayload } : {}),
       ...(wholeResult === undefined ? {} : { result: wholeResult }),
     };
   }
 
-  /** `data_corrupt`: the rows name files that are not there. */
-  missing({ row, payload, result }: KeptTask): MeshError {
-    const paths = [payload, result].filter(isInFile).map(({ file }) => this.#files.pathOf(file));
-    return new MeshError(
-      'data_corrupt',
-      `A part of task ${row.id} is missing on disk: ${paths.join(' or ')}. Put the file back from a backup, or cancel the task and submit it anew.`,
-      { details: { task_id: row.id, paths } },
-    );
+  /** For the log, once per file: what `read` threw is no task that was removed meanwhile. */
+  complain(error: MeshError): void {
+    const path = String(error.details?.path);
+    if (this.#complained.has(path)) return;
+    this.#complained.add(path);
+    log.error('{message}', { message: error.message, path });
   }
 
   /** Removals have ended. */
@@ -138,17 +137,51 @@ export class LargeTexts {
     );
     if (failed === undefined) return files;
     this.remove(files);
-    throw fileError(this.#files.pathOf(''), failed.reason);
+    const error = fileError(this.#files.pathOf(''), failed.reason);
+    log.error('A large payload or result cannot be written: {message}', { message: error.message });
+    throw error;
   }
 
-  async #text(text: string | ValueFile | null | undefined): Promise<string | null | undefined | typeof gone> {
+  async #text<Text extends string | null | undefined>(
+    id: string,
+    part: Part,
+    text: Text | ValueFile,
+  ): Promise<Text | string> {
     if (!isInFile(text)) return text;
+    const path = this.#files.pathOf(text.file);
+    let found: string | undefined;
     try {
-      return (await this.#files.read(text.file)) ?? gone;
+      found = await this.#files.read(text.file);
     } catch (thrown) {
-      throw fileError(this.#files.pathOf(text.file), thrown);
+      throw unreadableFile(path, thrown);
     }
+    if (found === undefined) throw lost(id, part, path);
+    return found;
   }
 }
 
-const gone = Symbol('gone');
+/** `data_corrupt`: a row names a file that is not there, or not as it was written. */
+function lost(id: string, part: Part, path: string): MeshError {
+  const instead =
+    part === 'payload' ? 'cancel the task and submit it anew' : 'submit the task anew to have it done again';
+  return new MeshError(
+    'data_corrupt',
+    `The ${part} of task ${id} is missing or damaged on disk: ${path}. Put the file back from a backup, or ${instead}, with a new idempotency key if it has one.`,
+    { details: { task_id: id, path } },
+  );
+}
+
+/**
+ * Moves files that are another queue's out of the way, which would be taken for leftovers: whose database was moved or replaced may
+ * want them back. Leftovers are files beside those of this queue; files of which a queue knows none, while its own are missing or
+ * it never had a task, are another's.
+ */
+function setForeignAside(folder: string, { known, isNew }: NamedFiles): void {
+  const present = existsSync(folder) ? readdirSync(folder) : [];
+  if (present.length === 0 || present.some((name) => known.has(name)) || !(isNew || known.size > 0)) return;
+  const aside = `${folder}-${randomUUID()}`;
+  renameSync(folder, aside);
+  const text =
+    'The queue knows none of the {count} files in {folder}, so they were moved to {aside}: they are of use beside the database that they belong to, and nowhere else';
+  log.warn(text, { count: present.length, folder, aside });
+}

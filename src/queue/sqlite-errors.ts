@@ -35,9 +35,20 @@ export function storageError(path: string, thrown: unknown): MeshError {
   return fileError(path, thrown);
 }
 
-/** `storage_failed`, for a file that the system did not let be read or written. */
+const wordsOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : 'no reason given');
+
+/** `storage_failed`, for a file that the system did not let be read. */
+export function unreadableFile(path: string, thrown: unknown): MeshError {
+  return new MeshError(
+    'storage_failed',
+    `${path} cannot be read (${wordsOf(thrown)}). Check that it is a file, that this user may read it and that its disk is well, then try again.`,
+    { cause: thrown, details: { path } },
+  );
+}
+
+/** `storage_failed`, for a file that the system did not let be written. */
 export function fileError(path: string, thrown: unknown): MeshError {
-  const said = thrown instanceof Error ? thrown.message : 'no reason given';
+  const said = wordsOf(thrown);
   return new MeshError(
     'storage_failed',
     `The disk refused it (${said}); nothing was changed. Check that there is room on the disk of ${path} and that it can be written, then try again.`,

@@ -1,20 +1,11 @@
 /** Keeps tasks in one SQLite file, and what is large in files beside it. Made by `openQueue`; promises what `store.ts` asks for. */
 
-import { existsSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { MeshError } from '../mesh/errors.ts';
+import { MeshError, toMeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import { admitted } from './admission.ts';
 import { GroupCommit } from './group-commit.ts';
-import {
-  isInFile,
-  isLarge,
-  type KeptTask,
-  type KeptText,
-  LargeTexts,
-  setAside,
-  type ValueFile,
-} from './large-texts.ts';
+import { isInFile, isLarge, type KeptTask, type KeptText, LargeTexts, type ValueFile } from './large-texts.ts';
 import { storageError } from './sqlite-errors.ts';
 import { openQueueFile } from './sqlite-open.ts';
 import { QueueTables } from './sqlite-tables.ts';
@@ -30,18 +21,20 @@ interface SqliteStoreOptions {
   readonly path: string;
   readonly limits: Limits;
   readonly onReady: OnReady;
+  /** Wall time, in milliseconds. */
+  readonly nowMs: number;
   /** The file's greatest size, in pages of 4 KiB, where something smaller than the disk is to bound it. */
   readonly maxPages?: number;
 }
 
 /** Throws `data_corrupt` or `storage_failed`. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  if (!existsSync(options.path)) setAside(options.path);
   const database = openQueueFile(options.path);
   if (options.maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${Math.floor(options.maxPages)}`);
   try {
     const tables = new QueueTables(database);
-    return new SqliteStore(tables, await LargeTexts.open(options.path, tables.files()), options);
+    const rows = { known: tables.files(), needed: tables.files(options.nowMs), isNew: tables.lastSequence() === 0 };
+    return new SqliteStore(tables, await LargeTexts.open(options.path, rows), options);
   } catch (thrown) {
     database.close();
     throw storageError(options.path, thrown);
@@ -146,9 +139,7 @@ class SqliteStore implements Store {
       return row === undefined ? undefined : this.#tables.kept(row, parts);
     });
     if (kept === undefined) return undefined;
-    return this.#whole(kept, () => {
-      throw this.#large.missing(kept);
-    });
+    return this.#whole(kept);
   }
 
   async list(query: ListQuery, signal?: AbortSignal): Promise<Page> {
@@ -171,7 +162,7 @@ class SqliteStore implements Store {
         const parts = { payload: query.detail, result: query.detail };
         const kept = this.#read(() => this.#tables.kept(row, parts));
         // One task whose file is lost must not hide the others; who asks for it alone is told.
-        const whole = await this.#whole(kept, () => ({ row }));
+        const whole = await this.#whole(kept).catch(() => ({ row }));
         if (whole !== undefined) tasks.push(whole);
       }
       const last = stretch.at(-1);
@@ -269,13 +260,17 @@ class SqliteStore implements Store {
     return (await this.#commits.add(run, { committed, signal, bytes })).after;
   }
 
-  /** With the texts that files have; `lost` answers when a file is gone. Undefined when the task was removed meanwhile. */
-  async #whole(kept: KeptTask, lost: () => StoredTask): Promise<StoredTask | undefined> {
+  /** With the texts that files have. Undefined when the task was removed meanwhile. Throws `data_corrupt` and `storage_failed`. */
+  async #whole(kept: KeptTask): Promise<StoredTask | undefined> {
     const { row, payload, result } = kept;
     if (!isInFile(payload) && !isInFile(result)) return kept as StoredTask;
-    const whole = await this.#large.read(kept);
-    if (whole !== undefined) return whole;
-    return this.#read(() => this.#tables.rowOf(row.id)) === undefined ? undefined : lost();
+    try {
+      return await this.#large.read(kept);
+    } catch (thrown) {
+      if (this.#read(() => this.#tables.rowOf(row.id)) === undefined) return undefined;
+      this.#large.complain(toMeshError(thrown));
+      throw thrown;
+    }
   }
 
   #read<T>(query: () => T): T {

@@ -148,9 +148,10 @@ export class QueueTables {
     };
   }
 
-  /** Names of all files. */
-  files(): Set<string> {
-    const found = this.#prepared('SELECT name FROM files').all();
+  /** Names of the files of all tasks that are there after `nowMs`, in milliseconds of wall time; without it, of all. */
+  files(nowMs = 0): Set<string> {
+    const query = 'SELECT name FROM files JOIN tasks USING (seq) WHERE coalesce(expires_at_ms, ?1) >= ?1';
+    const found = this.#prepared(query).all(nowMs);
     return new Set(found.map(({ name }) => String(name)));
   }
 

@@ -37,6 +37,8 @@ export interface EndpointOptions {
   onIdle?(): void;
   /** The channel ended; all requests in flight were failed before. */
   onClosed?(cause?: Error): void;
+  /** A request failed by something that is no `MeshError`: the far end hears that it failed, and not why. */
+  onFault?(method: string, thrown: unknown): void;
   /** Something came that is no message; the default is to close. */
   onInvalid?(message: unknown): void;
   clock: Clock;
@@ -242,6 +244,7 @@ export class Endpoint {
         this.#ended(id, call);
         // Both ends watch the deadline; whichever comes first, the caller hears that it passed.
         const late = call.timedOut && toMeshError(thrown).code === 'cancelled';
+        if (toMeshError(thrown).code === 'internal_error') this.#options.onFault?.(method, thrown);
         this.#refuse(id, late ? timeoutError(method, call.deadlineMs) : thrown);
       },
     );

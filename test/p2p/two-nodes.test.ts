@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { peerIdFromString } from '@libp2p/peer-id';
 import * as assert from 'uvu/assert';
 import type { TaskProgress } from '../../src/mesh/mesh.ts';
@@ -56,6 +58,17 @@ two('only the holder of the lease can end the task, from wherever it asks', asyn
   assert.is((await failureOf(a.mesh.call('complete', { ...lease, fence: lease.fence + 1 }))).code, 'stale_fence');
   await a.mesh.call('release', lease);
   assert.is((await b.mesh.call('get', { task_id })).task.status, 'queued');
+  await b.mesh.call('cancel', { task_id });
+});
+
+two('a peer hears that a payload is lost, and not where it was', async ({ a, b }) => {
+  const { task_id } = await b.mesh.call('submit', { task_type: 'lost', payload: 'x'.repeat(100_000) });
+  rmSync(join(b.folder, 'queue.sqlite-values'), { recursive: true });
+  const { code, message, details } = await failureOf(a.mesh.call('get', { task_id }));
+  assert.is(code, 'data_corrupt');
+  assert.not.match(message, b.folder);
+  assert.is(JSON.stringify(details ?? {}).includes(b.folder), false);
+  assert.is((await a.mesh.call('claim', { supported_task_types: ['lost'] })).task, null);
   await b.mesh.call('cancel', { task_id });
 });
 

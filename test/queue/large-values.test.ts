@@ -1,8 +1,19 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { DatabaseSync } from 'node:sqlite';
 import * as assert from 'uvu/assert';
+import type { MeshError } from '../../src/mesh/errors.ts';
 import { suite } from '../tooling/suite.ts';
 import {
   alice,
@@ -25,6 +36,18 @@ const belowIt = 'x'.repeat(65_533);
 const megabyte = 'ä'.repeat(500_000);
 
 const filesOf = ({ path }: TestQueue): string[] => readdirSync(`${path}-values`);
+
+const onlyFile = (test: TestQueue): string => {
+  const [name = '', ...others] = filesOf(test);
+  assert.equal(others, []);
+  return join(`${test.path}-values`, name);
+};
+
+const failureOf = (call: Promise<unknown>): Promise<MeshError> =>
+  call.then(
+    () => assert.unreachable(),
+    (error) => error,
+  );
 
 const listing = { task_types: [], limit: 10, detail: true, cursor: '' };
 
@@ -160,30 +183,93 @@ large('files whose database was moved away are kept aside for it', async () => {
   assert.is((await test.queue.get({ task_id }, alice)).task.payload, megabyte);
 });
 
-large('a file that is lost is told with its task, and keeps nobody else from working', async () => {
+large('a file that is lost or damaged is told with its task, and hides no other one', async () => {
   await using test = await openTestQueue();
-  const { task_id } = await test.queue.submit(work({ payload: megabyte, task_type: 'lost' }), alice);
+  const { task_id } = await test.queue.submit(work({ payload: megabyte }), alice);
   const other = await test.queue.submit(work({ payload: 'here' }), alice);
-  const path = join(`${test.path}-values`, filesOf(test)[0] ?? '');
-  rmSync(path);
-  await test.reopen();
-  const failure = await test.queue.get({ task_id }, alice).then(
-    () => undefined,
-    (error: Error & { code: string }) => error,
-  );
-  assert.is(failure?.code, 'data_corrupt');
-  assert.ok(failure?.message.includes(task_id) && failure.message.includes(path), failure?.message);
-  assert.is(await refusal(test.queue.claim(claim({ supported_task_types: ['lost'] }), alice)), 'data_corrupt');
-  const listed = (await test.queue.list(listing, alice)).tasks;
-  assert.equal(
-    listed.map((task) => [task.task_id, task.payload]),
-    [
-      [task_id, undefined],
-      [other.task_id, 'here'],
-    ],
-  );
-  assert.is((await mustClaim(test.queue)).task_id, other.task_id);
+  const path = onlyFile(test);
+  const whole = readFileSync(path, 'utf8');
+  const damages: [string, () => void][] = [
+    ['data_corrupt', () => writeFileSync(path, whole.slice(0, 1000))],
+    ['data_corrupt', () => writeFileSync(path, '')],
+    ['data_corrupt', () => writeFileSync(path, whole.replace('ä', 'ö'))],
+    ['data_corrupt', () => rmSync(path)],
+    ['storage_failed', () => mkdirSync(path)],
+  ];
+  for (const [code, damage] of damages) {
+    damage();
+    const failure = await failureOf(test.queue.get({ task_id }, alice));
+    assert.is(failure.code, code);
+    assert.ok(failure.message.includes(path), failure.message);
+    const listed = (await test.queue.list(listing, alice)).tasks;
+    assert.equal(
+      listed.map((task) => [task.task_id, task.payload]),
+      [
+        [task_id, undefined],
+        [other.task_id, 'here'],
+      ],
+    );
+  }
   assert.is((await test.queue.cancel({ task_id, reason: '' }, alice)).cancelled, true);
+});
+
+large('a task whose payload cannot be read keeps nobody from working, and comes when it can be again', async () => {
+  await using test = await openTestQueue();
+  const { task_id } = await test.queue.submit(work({ payload: megabyte, priority: 10, max_attempts: 1 }), alice);
+  const path = onlyFile(test);
+  renameSync(path, `${test.path}.elsewhere`);
+  const waiting = mustClaim(test.queue, alice, { wait_s: 3600 });
+  const other = await test.queue.submit(work({ payload: 'here' }), alice);
+  assert.is((await waiting).task_id, other.task_id);
+  assert.is((await test.queue.claim(claim(), alice)).task, null);
+  const [parked] = (await test.queue.list({ ...listing, detail: false }, alice)).tasks;
+  assert.equal([parked?.task_id, parked?.status, parked?.attempt], [task_id, 'queued', 0]);
+  assert.match(parked?.error ?? '', /payload cannot be read/);
+  renameSync(`${test.path}.elsewhere`, path);
+  test.clock.advance(30_000);
+  const claimed = await mustClaim(test.queue, alice, { wait_s: 10 });
+  assert.equal([claimed.task_id, claimed.attempt, claimed.payload], [task_id, 1, megabyte]);
+});
+
+large('a lost result is told as one', async () => {
+  await using test = await openTestQueue();
+  const { task_id } = await test.queue.submit(work(), alice);
+  await test.queue.complete(completion(await mustClaim(test.queue), megabyte), alice);
+  rmSync(onlyFile(test));
+  assert.match(
+    (await failureOf(test.queue.get({ task_id }, alice))).message,
+    /The result of task .* submit the task anew/,
+  );
+});
+
+large('files of which a queue knows none are kept aside, whether it is empty or has others', async () => {
+  await using test = await openTestQueue();
+  await test.queue.submit(work({ payload: megabyte }), alice);
+  const values = `${test.path}-values`;
+  const asides = (): string[] =>
+    readdirSync(dirname(test.path)).filter((name) => name.startsWith('queue.sqlite-values-'));
+  await test.queue.close();
+  writeFileSync(test.path, '');
+  await test.reopen();
+  assert.equal([filesOf(test).length, asides().length], [0, 1]);
+  await test.queue.submit(work({ payload: megabyte }), alice);
+  await test.queue.close();
+  rmSync(values, { recursive: true });
+  renameSync(join(dirname(test.path), asides()[0] ?? ''), values);
+  await test.reopen();
+  assert.equal([filesOf(test).length, asides().length], [0, 1]);
+});
+
+large('a folder that is open to others is closed to them, and what is no file in it stays', async () => {
+  if (process.platform === 'win32') return;
+  await using test = await openTestQueue();
+  const values = `${test.path}-values`;
+  await test.queue.submit(work({ payload: megabyte }), alice);
+  mkdirSync(join(values, 'misplaced'));
+  chmodSync(values, 0o755);
+  await test.reopen();
+  assert.is(statSync(values).mode & 0o777, 0o700);
+  assert.is(filesOf(test).length, 2);
 });
 
 large('where no file can be written the task is refused, and small ones are taken', async () => {

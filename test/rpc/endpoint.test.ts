@@ -57,10 +57,14 @@ test('a coded error comes back as itself', async () => {
   }
 });
 
-test('an unknown error is typed, and its text does not leave the far side', async () => {
-  const { near } = connect(async () => {
-    throw new Error('secret path');
-  });
+test('an unknown error is typed, and its text stays at the far side, which is told of it', async () => {
+  const faults: string[] = [];
+  const { near } = connect(
+    async () => {
+      throw new Error('secret path');
+    },
+    { onFault: (method, thrown) => faults.push(`${method}: ${(thrown as Error).message}`) },
+  );
   try {
     await near.request('x', {}, { deadlineMs: 1000 });
     assert.unreachable();
@@ -68,6 +72,7 @@ test('an unknown error is typed, and its text does not leave the far side', asyn
     assert.is((error as MeshError).code, 'internal_error');
     assert.not.match((error as MeshError).message, 'secret');
   }
+  assert.equal(faults, ['x: secret path']);
 });
 
 test('a passed deadline fails the call with timeout and stops the far side', async () => {

@@ -3,6 +3,7 @@
  * channels may share one node.
  */
 
+import { getLogger } from '@logtape/logtape';
 import { version } from '../../mesh/build.ts';
 import { systemClock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
@@ -16,6 +17,8 @@ import type { RpcParams } from '../../rpc/message.ts';
 import { agree, type Hello, type ProtocolRange, verbs, type Welcome } from '../protocol.ts';
 import { checkSecret } from './check-secret.ts';
 import { EventOutbox } from './event-outbox.ts';
+
+const log = getLogger(['taskmesh', 'bridge']);
 
 export interface ServeChannelOptions {
   /** The node; undefined while there is none. */
@@ -80,6 +83,7 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
       if (node === undefined) return Promise.reject(notRunning());
       return node.call(method, params.input as never, new ServedOptions(call));
     },
+    onFault: (method, thrown) => log.error('{method} failed inside: {error}', { method, error: thrown }),
     onClosed() {
       unsubscribe?.();
       options.onClosed?.();
