@@ -76,6 +76,9 @@ export interface Limits {
   readonly peerFrameBurst: number;
   readonly peerBytesPerSecond: number;
   readonly peerByteBurst: number;
+  /** Bytes per second that one peer may send while others ask for something too, and how many it may save up. */
+  readonly peerSharedBytesPerSecond: number;
+  readonly peerSharedByteBurst: number;
   /** Of the event loop's time, what one peer gets while others ask for something too, in percent. Alone it gets all of it. */
   readonly peerLoopPercent: number;
   /** How long after its last request a peer still counts as one that asks, in milliseconds. */
@@ -184,6 +187,8 @@ export const defaultLimits: Limits = {
   peerFrameBurst: 100_000,
   peerBytesPerSecond: 512 * MiB,
   peerByteBurst: 128 * MiB,
+  peerSharedBytesPerSecond: 32 * MiB,
+  peerSharedByteBurst: 4 * MiB,
   peerLoopPercent: 50,
   peerAskingMs: 1_000,
   maxConnections: 300,

@@ -61,7 +61,8 @@ export class ValueFiles {
       else files.remove(entry.name);
     }
     const count = files.#removals.size;
-    if (count > 0) files.#log.info('Removing {count} files of {folder} that nothing names', { count, ...options });
+    if (count > 0)
+      files.#log.info('Removing {count} files of {folder} that nothing names', { count, folder: options.folder });
     return files;
   }
 

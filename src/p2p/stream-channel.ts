@@ -176,9 +176,13 @@ export class StreamChannel implements Channel {
   #receive(data: StreamMessageEvent['data']): void {
     if (this.#closed) return;
     this.#options.budget?.spend(0, data.byteLength);
-    // At the end of the tick: what is done for a request is not what it cost to read it (`fair-reads.ts`).
-    if (this.#received.push(data) === 1) process.nextTick(() => this.#takeIn());
-    this.#rest();
+    // At the end of the tick: what is done for a request is not what it cost to read it (`fair-reads.ts`). And a stream that is
+    // paused while it hands over what came in an earlier pause opens its window all the same (libp2p 3.3), until it overflows.
+    if (this.#received.push(data) === 1)
+      process.nextTick(() => {
+        this.#takeIn();
+        this.#rest();
+      });
   }
 
   #takeIn(): void {

@@ -23,6 +23,8 @@ export class MeshMetrics {
   readonly #options: MeshMetricsOptions;
   readonly #up;
   readonly #tasks;
+  readonly #bytes;
+  readonly #maxBytes;
   readonly #peers;
   readonly #refusals;
   readonly #bridge: BridgeMetrics | undefined;
@@ -43,6 +45,16 @@ export class MeshMetrics {
       name: 'taskmesh_queue_tasks',
       help: 'Tasks that this node owns, by status.',
       labelNames: ['status'],
+      registers,
+    });
+    this.#bytes = new Gauge({
+      name: 'taskmesh_queue_bytes',
+      help: 'Bytes of payloads and results in the queue.',
+      registers,
+    });
+    this.#maxBytes = new Gauge({
+      name: 'taskmesh_queue_max_bytes',
+      help: 'How many bytes of them the queue takes before it refuses more.',
       registers,
     });
     this.#peers = new Gauge({
@@ -73,10 +85,13 @@ export class MeshMetrics {
     const status = await this.#status();
     this.#up.set(status === undefined ? 0 : 1);
     this.#tasks.reset();
-    this.#peers.remove();
+    for (const gauge of [this.#bytes, this.#maxBytes, this.#peers]) gauge.remove();
     if (status === undefined) return;
     for (const [name, count] of Object.entries(status.queue)) this.#tasks.set({ status: name }, count);
     this.#peers.set(status.connected_peers);
+    if (status.detail !== undefined) this.#bytes.set(status.detail.stored_bytes);
+    const maxBytes = status.detail?.limits.maxStoredBytes;
+    if (maxBytes !== undefined) this.#maxBytes.set(maxBytes);
     this.#countRefusals(status.detail?.trust?.refusals ?? {});
   }
 

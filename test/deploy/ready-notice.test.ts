@@ -4,6 +4,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import * as assert from 'uvu/assert';
 import { takeNotices } from '../../entrypoints/ready-notice.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { suite } from '../tooling/suite.ts';
 
@@ -34,6 +35,25 @@ test('systemd hears that it is ready and that it stops; children do not inherit 
   await notices.ready();
   await notices.stopping();
   assert.equal(heard, ['systemd-notify READY=1 STATUS=Serving', 'systemd-notify STOPPING=1 STATUS=Stopping']);
+});
+
+test('signs of life come three times in the time that systemd waits for one, until it stops', async () => {
+  const clock = new FakeClock();
+  const heard: string[] = [];
+  const env: Record<string, string | undefined> = { NOTIFY_SOCKET: '/run/systemd/notify', WATCHDOG_USEC: '60000000' };
+  const run = async (_program: string, args: readonly string[]): Promise<void> => void heard.push(args[0] ?? '');
+  const notices = takeNotices(env, run, clock);
+  assert.is('WATCHDOG_USEC' in env, false);
+  clock.advance(60_000);
+  assert.equal(heard, []);
+  await notices.ready();
+  clock.advance(19_999);
+  assert.equal(heard, ['READY=1']);
+  clock.advance(40_001);
+  assert.equal(heard, ['READY=1', 'WATCHDOG=1', 'WATCHDOG=1', 'WATCHDOG=1']);
+  await notices.stopping();
+  clock.advance(60_000);
+  assert.is(heard.length, 5);
 });
 
 test('a program that is missing or fails is no reason to stop', async () => {

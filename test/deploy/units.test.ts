@@ -53,11 +53,11 @@ test('variables of the program that they set are settings', () => {
   }
 });
 
-test('Deno gets the permissions of its task, and the two that telling systemd takes', () => {
+test('Deno gets the permissions of its task, and those that telling systemd takes', () => {
   const task = readCommand(denoConfig.tasks.start.split(' ')).runtime;
   const expected = task.map((word) => {
     const here = word.replaceAll('$HOME/.taskmesh', '%S/taskmesh');
-    return here.startsWith('--allow-env=') ? `${here},NOTIFY_SOCKET` : here;
+    return here.startsWith('--allow-env=') ? `${here},NOTIFY_SOCKET,WATCHDOG_USEC` : here;
   });
   assert.equal(commandOf(named('taskmesh-deno.service')).runtime, [...expected, '--allow-run=systemd-notify']);
 });
@@ -65,7 +65,15 @@ test('Deno gets the permissions of its task, and the two that telling systemd ta
 test('all are shut in alike', () => {
   const alike = [
     ...['Type', 'NotifyAccess', 'User', 'Group', 'UMask', 'WorkingDirectory', 'EnvironmentFile', 'SyslogIdentifier'],
-    ...['Restart', 'RestartPreventExitStatus', 'KillSignal', 'KillMode', 'TimeoutStartSec', 'TimeoutStopSec'],
+    ...[
+      'Restart',
+      'WatchdogSec',
+      'RestartPreventExitStatus',
+      'KillSignal',
+      'KillMode',
+      'TimeoutStartSec',
+      'TimeoutStopSec',
+    ],
     ...['LimitNOFILE', 'TasksMax', 'MemoryDenyWriteExecute', 'NoNewPrivileges', 'CapabilityBoundingSet'],
     ...['ProtectSystem', 'ProtectHome', 'ProtectProc', 'PrivateTmp', 'PrivateDevices', 'PrivateUsers'],
     ...['RestrictAddressFamilies', 'RestrictNamespaces', 'SystemCallFilter', 'SystemCallErrorNumber'],

@@ -43,7 +43,7 @@ const claimedTask: ClaimedTask = {
 };
 
 /** One valid output for each operation. */
-const outputs: { [Name in OperationName]: OperationOutput<Name> } = {
+export const outputs: { [Name in OperationName]: OperationOutput<Name> } = {
   status: {
     peer_id: peerId,
     version: '0.0.0',

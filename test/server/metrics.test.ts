@@ -9,7 +9,7 @@ import { MeshMetrics } from '../../src/server/mesh-metrics.ts';
 import { Registry } from '../../src/server/prometheus.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { suite } from '../tooling/suite.ts';
-import { aborted, FakeMesh, inputs } from './fake-mesh.ts';
+import { aborted, FakeMesh, inputs, outputs } from './fake-mesh.ts';
 import { exchange, inSession, modernCall, openSession } from './raw.ts';
 import { type Served, withServer } from './serve.ts';
 
@@ -96,6 +96,16 @@ test('the mesh is asked at each scrape for its queue and peers', () =>
       served.fake.calls.map(({ name }) => name),
       ['status'],
     );
+  }));
+
+test('what the queue holds, and how much it takes, are figures to be alerted on', () =>
+  withServer({}, async (served) => {
+    const cache = { entries: 0, bytes: 0 };
+    const detail = { protocols: [], waiters: 0, stored_bytes: 900, cache, limits: { maxStoredBytes: 1000 } };
+    served.fake.on('status', async () => ({ ...outputs.status, detail }));
+    const samples = await scrape(served);
+    assert.is(samples.get('taskmesh_queue_bytes'), 900);
+    assert.is(samples.get('taskmesh_queue_max_bytes'), 1000);
   }));
 
 test('a mesh that says nothing holds up a scrape no longer than the deadline', async () => {

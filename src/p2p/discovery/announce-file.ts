@@ -43,11 +43,11 @@ export async function writeAnnouncement(file: string, announced: Announcement): 
     await rename(draft, file);
   } catch (cause) {
     await rm(draft, { force: true });
-    throw new MeshError(
-      'storage_failed',
-      `The announce file ${file} cannot be written: ${(cause as Error).message}. Choose another one with --announce-file.`,
-      { cause },
-    );
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const remedy = code === 'ENOSPC' ? 'Make room on its disk' : 'Choose another one with --announce-file';
+    throw new MeshError('storage_failed', `The announce file ${file} cannot be written: ${message}. ${remedy}.`, {
+      cause,
+    });
   }
 }
 

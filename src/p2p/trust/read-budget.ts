@@ -1,6 +1,6 @@
 /**
- * How much of a peer is read: frames and bytes a second, over all its streams, and its share of the event loop while others ask for
- * something too. What is over it was read already; reading then rests until it is made up for, what came waits, and the peer's own
+ * How much of a peer is read: frames and bytes a second, over all its streams; fewer bytes, and a share of the event loop, while
+ * others ask for something too: decrypting, parsing and writing bulk takes processors that their requests wait for, in this process and beside it. What is over it was read already; reading then rests until it is made up for, what came waits, and the peer's own
  * writing stops with it. Nothing is refused for it; where a request is refused because there are too many, reading rests too, so
  * that the rest of them waits at the peer.
  */
@@ -11,7 +11,13 @@ import { TokenBucket } from '../token-bucket.ts';
 
 export type ReadLimits = Pick<
   Limits,
-  'peerFramesPerSecond' | 'peerFrameBurst' | 'peerBytesPerSecond' | 'peerByteBurst' | 'peerLoopPercent'
+  | 'peerFramesPerSecond'
+  | 'peerFrameBurst'
+  | 'peerBytesPerSecond'
+  | 'peerByteBurst'
+  | 'peerSharedBytesPerSecond'
+  | 'peerSharedByteBurst'
+  | 'peerLoopPercent'
 >;
 
 /** Of its share of the loop, what a peer may save up, in milliseconds: others wait as long for it when it comes at once. */
@@ -20,6 +26,7 @@ const loopBurstMs = 5;
 export class ReadBudget {
   readonly #frames: TokenBucket;
   readonly #bytes: TokenBucket;
+  readonly #sharedBytes: TokenBucket;
   readonly #loop: TokenBucket;
   readonly #clock: Clock;
   readonly #othersAsk: () => boolean;
@@ -32,6 +39,7 @@ export class ReadBudget {
     this.#frames = new TokenBucket(limits.peerFramesPerSecond, limits.peerFrameBurst, clock);
     this.#clock = clock;
     this.#bytes = new TokenBucket(limits.peerBytesPerSecond, limits.peerByteBurst, clock);
+    this.#sharedBytes = new TokenBucket(limits.peerSharedBytesPerSecond, limits.peerSharedByteBurst, clock);
     this.#loop = new TokenBucket(limits.peerLoopPercent * 10, loopBurstMs, clock);
     this.#othersAsk = othersAsk;
   }
@@ -41,6 +49,7 @@ export class ReadBudget {
     this.read.bytes += bytes;
     if (frames > 0) this.#frames.spend(frames);
     if (bytes > 0) this.#bytes.spend(bytes);
+    if (bytes > 0 && this.#othersAsk()) this.#sharedBytes.spend(bytes);
   }
 
   /** The loop has worked for the peer for so many milliseconds. That counts only where somebody else wants it. */
@@ -55,8 +64,8 @@ export class ReadBudget {
 
   /** How long reading is to rest now, in milliseconds; less when the others stop asking meanwhile. */
   get restMs(): number {
-    const loopMs = this.#loop.debtMs;
-    const owedMs = Math.max(this.#frames.debtMs, this.#bytes.debtMs, loopMs > 0 && this.#othersAsk() ? loopMs : 0);
+    const sharedMs = Math.max(this.#loop.debtMs, this.#sharedBytes.debtMs);
+    const owedMs = Math.max(this.#frames.debtMs, this.#bytes.debtMs, sharedMs > 0 && this.#othersAsk() ? sharedMs : 0);
     return this.#restUntilMs === 0 ? owedMs : Math.max(owedMs, this.#restUntilMs - this.#clock.monotonicMs());
   }
 

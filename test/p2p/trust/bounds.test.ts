@@ -18,6 +18,8 @@ bounds('reading rests for as long as what was too much takes at the rate', () =>
     peerFrameBurst: 5,
     peerBytesPerSecond: 1000,
     peerByteBurst: 500,
+    peerSharedBytesPerSecond: 100,
+    peerSharedByteBurst: 50,
     peerLoopPercent: 50,
   };
   const budget = new ReadBudget(limits, clock, () => false);
@@ -30,6 +32,42 @@ bounds('reading rests for as long as what was too much takes at the rate', () =>
   clock.advance(1000);
   assert.is(budget.restMs, 0);
   assert.equal(budget.read, { frames: 6, bytes: 1500 });
+});
+
+bounds('a peer that sends faster than its rate waits, and loses neither its stream nor a request', async () => {
+  const limits = { peerBytesPerSecond: 40_000_000, peerByteBurst: 1_000_000 };
+  await using node = await startNode({ limits });
+  await using host = await rawHost([]);
+  const carriage = await rawCarriage(host, node.address);
+  const { stream } = carriage;
+  const note = 'x'.repeat(1_000_000);
+  const count = 40;
+  for (let id = 1; id <= count && stream.status === 'open'; id++) {
+    const bytes = encodeFrames([encodeMessage({ ...request('server/discover', { note }), id }, 2_000_000)]);
+    if (!stream.send(bytes)) await Promise.race([carriage.closed, once(stream, 'drain')]);
+  }
+  await until(() => carriage.messages.length === count || stream.status !== 'open');
+  assert.equal([stream.status, carriage.messages.length], ['open', count]);
+  stream.abort(new Error('done'));
+});
+
+bounds('fewer bytes of a peer are read while others ask', () => {
+  const clock = new FakeClock();
+  const limits = { ...defaultLimits, peerSharedBytesPerSecond: 1000, peerSharedByteBurst: 500 };
+  let othersAsk = false;
+  const budget = new ReadBudget(limits, clock, () => othersAsk);
+  budget.spend(0, 1_000_000);
+  assert.is(budget.restMs, 0, 'it is alone');
+  othersAsk = true;
+  budget.spend(0, 500);
+  assert.is(budget.restMs, 0, 'it had saved that up');
+  budget.spend(0, 2000);
+  assert.is(budget.restMs, 2000);
+  othersAsk = false;
+  assert.is(budget.restMs, 0, 'the others have gone');
+  othersAsk = true;
+  clock.advance(2000);
+  assert.is(budget.restMs, 0);
 });
 
 bounds('a peer that floods is read no faster than its rate, and its neighbour is served', async () => {
@@ -217,5 +255,9 @@ bounds('status publishes every bound, and the use of each peer to the node’s o
   assert.ok((use?.requests ?? 0) >= 1 && (use?.bytes ?? 0) > 0);
   assert.equal(own?.trust?.refusals, {});
 });
+
+function once(target: EventTarget, type: string): Promise<unknown> {
+  return new Promise((resolve) => target.addEventListener(type, resolve, { once: true }));
+}
 
 bounds.run();
