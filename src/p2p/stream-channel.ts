@@ -180,8 +180,8 @@ export class StreamChannel implements Channel {
     // paused while it hands over what came in an earlier pause opens its window all the same (libp2p 3.3), until it overflows.
     if (this.#received.push(data) === 1)
       process.nextTick(() => {
-        this.#takeIn();
         this.#rest();
+        this.#takeIn();
       });
   }
 
