@@ -13,8 +13,8 @@ const lineOf = ({ suite, cell, metric, figure, ratio, isBetter }: Change): strin
   `  ${isBetter ? 'better' : 'worse '}  × ${withInterval(ratio)}  ${suite}: ${metric.title}${figure === 'value' ? '' : ` ${figure}`}, ${cell}`;
 
 function main(argv: readonly string[]): number {
-  const [first, second] = argv;
-  if (first === undefined || second === undefined) {
+  const [first, second, ...more] = argv;
+  if (first === undefined || second === undefined || more.length > 0) {
     console.error('usage: npm run bench:compare -- <report> <report>     a report is its folder, or its report.json');
     return 2;
   }

@@ -106,7 +106,13 @@ async function main(): Promise<number> {
   await writeReport(report, folder);
   console.log(summaryOf(report, folder));
   if (!report.complete) return 130;
-  return report.suites.some(({ cells }) => cells.every(({ status }) => status !== 'measured')) ? 1 : 0;
+  const empty = report.suites.filter(({ cells }) => cells.every(({ status }) => status !== 'measured'));
+  if (empty.length === 0) return 0;
+  const names = empty.map(({ name }) => name).join(', ');
+  console.error(
+    `Nothing was measured in ${names}; the report says why of each cell. On a busy machine the time of a suite may be used up before its first round: try again when it is idle, or with --suites ${empty[0]?.name}.`,
+  );
+  return 1;
 }
 
 process.exitCode = await main();

@@ -11,11 +11,18 @@ export type Rounds = readonly (readonly number[])[];
 
 const resamples = 1_000;
 /** Fewer show nothing, whatever they are. */
-const leastRounds = 3;
+export const leastRounds = 3;
 /** From so many rounds on the interval is by bootstrap. */
 const leastForBootstrap = 6;
 /** The interval's share, in the report called "95 %". */
 const confidence = 0.95;
+
+/** Fewer samples beyond a quantile of the tail are chance: what is called p99 of 60 samples is their largest. */
+const leastBeyond = 5;
+
+/** Whether so many samples tell a quantile. */
+export const isTold = (count: number, share: number): boolean =>
+  share <= 0.9 ? count > 0 : Math.round(count * (1 - share) * 1e6) / 1e6 >= leastBeyond;
 
 /** With linear interpolation between neighbours. NaN without values. */
 export function quantile(values: readonly number[], share: number): number {
@@ -89,7 +96,11 @@ export function ratioEstimate(of: Rounds, to: Rounds, seed = 1): RatioEstimate |
 export function unpairedRatio(of: Rounds, to: Rounds, seed = 1): RatioEstimate | undefined {
   const counts = [of, to].map((side) => side.flat().filter(Number.isFinite).length);
   if (Math.min(...counts) === 0) return undefined;
-  const [one, other] = [estimate(of, seed), estimate(to, seed)];
+  return ratioOfEstimates(estimate(of, seed), estimate(to, seed), Math.min(...counts));
+}
+
+/** The same of sides whose estimates are known, from so many rounds at least. */
+export function ratioOfEstimates(one: Estimate, other: Estimate, rounds: number): RatioEstimate | undefined {
   // A difference that may be zero or less, such as a part of a whole that is smaller than the noise, has no ratio to speak of.
   if (one.low <= 0 || other.low <= 0) return undefined;
   const value = one.value / other.value;
@@ -97,7 +108,7 @@ export function unpairedRatio(of: Rounds, to: Rounds, seed = 1): RatioEstimate |
   const low = value / factor(one.value / one.low, other.high / other.value);
   const high = value * factor(one.high / one.value, other.value / other.low);
   const ratio = { value, low, high };
-  return { ...ratio, verdict: Math.min(...counts) >= leastRounds ? verdictOf(ratio) : 'same' };
+  return { ...ratio, verdict: rounds >= leastRounds ? verdictOf(ratio) : 'same' };
 }
 
 /** Below this no difference is spoken of, however narrow its interval: two processes of one program differ by as much. */

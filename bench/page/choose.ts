@@ -7,7 +7,7 @@ import type { CellReport, Report, SuiteReport } from '../report-schema.ts';
 import type { RatioEstimate } from '../suite.ts';
 import { type Crossover, crossoverOf, type LoadStep } from '../suites/bought-crossover.ts';
 import { withInterval } from './numbers.ts';
-import { cellsWhere, ratioIn, suiteOf } from './report-figures.ts';
+import { cellsWhere, comparedRatio, ratioIn, suiteOf } from './report-figures.ts';
 import { unexplainedIn } from './unexplained.ts';
 
 export interface Rule {
@@ -49,7 +49,8 @@ export function adviceFrom(report: Report): Advice {
     const worth = removedHops(toolCall, runtime);
     const bare = removedHops(hop, runtime)[0]?.ratio;
     const crossover = bought === undefined ? undefined : crossoverOf(stepsOf(bought, runtime));
-    const decisive = worth[0]?.ratio ?? bare;
+    // A call that does nothing says nothing of a whole one: without the tool call there is no advice on the hop.
+    const decisive = worth[0]?.ratio;
     return [
       ...hopRule(runtime, decisive, bare),
       ...promiseRule(runtime, worth),
@@ -83,13 +84,18 @@ function removedHops(suite: SuiteReport | undefined, runtime: string): RemovedHo
 
 function hopRule(runtime: string, decisive: RatioEstimate | undefined, bare: RatioEstimate | undefined): Rule[] {
   if (decisive === undefined) return [];
-  const text =
-    decisive.verdict === 'less'
-      ? `On ${runtime}, choose inline when the P2P calls themselves matter most and traffic is light.`
-      : `On ${runtime}, choose by what load does: the hop to the worker does not show in a call without load.`;
-  const whole = decisive === bare ? [] : [`a submit takes ${withInterval(decisive)} of its time without the hop`];
-  const nothing = bare === undefined ? [] : [`a call that does nothing ${withInterval(bare)}`];
-  return [{ text, because: `One at a time, inline ÷ worker: ${[...whole, ...nothing].join('; ')}.` }];
+  const whole = `a submit takes ${withInterval(decisive)} of its time without the hop`;
+  const nothing = bare === undefined ? '' : `; a call that does nothing ${withInterval(bare)}`;
+  return [
+    { text: `On ${runtime}, ${hopAdvice(decisive)}`, because: `One at a time, inline ÷ worker: ${whole}${nothing}.` },
+  ];
+}
+
+function hopAdvice({ verdict, low, high }: RatioEstimate): string {
+  if (verdict === 'less') return 'choose inline when the P2P calls themselves matter most and traffic is light.';
+  if (high < 1 || low > 1)
+    return `a call without load is ${high < 1 ? 'quicker' : 'slower'} without the hop, by how much these figures do not say: choose by what load does.`;
+  return 'choose by what load does: no difference that the hop makes to a call without load was seen.';
 }
 
 /** Whether a tool call gets as much quicker without the hop as was once promised. */
@@ -201,6 +207,6 @@ const stepsOf = (suite: SuiteReport, runtime: string): LoadStep[] =>
   cellsWhere(suite, { runtime, layout: 'inline', load: 'bulk' }).flatMap(({ labels }) => {
     const to = { ...labels, layout: 'worker' };
     return typeof labels.amount === 'number'
-      ? [{ load: labels.amount, ratio: ratioIn(suite, { of: labels, to, metric: 'off', figure: 'p99' }) }]
+      ? [{ load: labels.amount, ratio: comparedRatio(suite, { of: labels, to, metric: 'off', figure: 'p99' }) }]
       : [];
   });

@@ -4,7 +4,7 @@
  */
 
 import type { CellReport, Report, SuiteReport } from '../report-schema.ts';
-import { unpairedRatio } from '../statistics.ts';
+import { ratioOfEstimates, unpairedRatio } from '../statistics.ts';
 import type { Figure, Metric, RatioEstimate } from '../suite.ts';
 import { roundsOf } from './report-figures.ts';
 
@@ -69,7 +69,7 @@ function changesOf(
   let compared = 0;
   for (const [name, metric] of Object.entries(suite.metrics)) {
     for (const figure of figures) {
-      const ratio = unpairedRatio(roundsOf(after, name, figure), roundsOf(before, name, figure));
+      const ratio = changeOf(after, before, name, figure);
       if (ratio === undefined || !Number.isFinite(ratio.value) || ratio.value <= 0) continue;
       compared++;
       const noise = Math.max(noiseIn(suite, name, figure), noiseIn(other, name, figure));
@@ -81,17 +81,32 @@ function changesOf(
   return { changes, compared };
 }
 
-/** How far the A/A ratio's interval goes from 1, as a logarithm; 0 where there is none. */
+/** The second ÷ the first. Of a p99 as it stands in the tables: it is one of all rounds together. */
+function changeOf(after: CellReport, before: CellReport, metric: string, figure: Figure): RatioEstimate | undefined {
+  if (figure !== 'p99') return unpairedRatio(roundsOf(after, metric, figure), roundsOf(before, metric, figure));
+  const [one, other] = [after.metrics[metric], before.metrics[metric]];
+  const [of, to] = [one?.estimates.p99, other?.estimates.p99];
+  if (one === undefined || other === undefined || of === undefined || to === undefined) return undefined;
+  return ratioOfEstimates(of, to, Math.min(one.rounds.length, other.rounds.length));
+}
+
+/**
+ * How far the A/A ratio's interval goes from 1, as a logarithm: without bound where it reaches zero. 0 where nothing was measured
+ * against itself: the intervals alone speak there.
+ */
 function noiseIn({ noise }: SuiteReport, metric: string, figure: Figure): number {
   const found = noise.find((each) => each.metric === metric && each.figure === figure)?.ratio;
-  if (found === null || found === undefined || found.low <= 0) return 0;
+  if (found === null || found === undefined) return 0;
+  if (found.low <= 0) return Number.POSITIVE_INFINITY;
   return Math.max(Math.abs(Math.log(found.low)), Math.abs(Math.log(found.high)));
 }
 
 function differencesOf(first: Report, second: Report): string[] {
-  const facts = ({ mode, commit, machine, versions }: Report): Record<string, string> => ({
+  const facts = ({ mode, commit, modified, seed, machine, versions }: Report): Record<string, string> => ({
     mode,
-    commit,
+    commit: modified ? `${commit}, modified` : commit,
+    seed: String(seed),
+    'load before it began': String(Math.round(machine.load_before)),
     machine: `${machine.name}, ${machine.cores} × ${machine.model}, ${machine.kernel}`,
     pinning: machine.pinning,
     ...versions,

@@ -87,7 +87,13 @@ const whole = (plot: PlotReport, points: Point[], layer: object[], size: object)
       ? { layer, ...size }
       : {
           facet: {
-            column: { field: 'panel', type: 'nominal', title: null, sort: distinct(points.map(({ panel }) => panel)) },
+            // “node” says itself what it is, “64” does not.
+            column: {
+              field: 'panel',
+              type: 'nominal',
+              title: plot.panel.startsWith('runtime') ? null : plot.panel.replaceAll('_', ' '),
+              sort: distinct(points.map(({ panel }) => panel)),
+            },
           },
           spec: { layer, ...size },
         }),

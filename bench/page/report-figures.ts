@@ -2,7 +2,7 @@
 
 import type { CellReport, Report, RoundFigures, SuiteReport } from '../report-schema.ts';
 import { type Rounds, ratioEstimate } from '../statistics.ts';
-import type { Figure, Labels, RatioEstimate } from '../suite.ts';
+import { cellId, type Figure, type Labels, type RatioEstimate } from '../suite.ts';
 
 export type Where = Readonly<Record<string, string | number | readonly (string | number)[]>>;
 
@@ -37,7 +37,18 @@ export function roundsOf(cell: CellReport, metric: string, figure: Figure): Roun
   return Array.from(placed, (group) => Array.from(group ?? [], (value) => value ?? Number.NaN));
 }
 
-/** `of ÷ to`, round by round. Undefined when either was not measured. */
+/** As the suite compared them: the only way to a ratio of p99, which takes the rounds' samples. Undefined when it did not. */
+export function comparedRatio(
+  { comparisons }: SuiteReport,
+  { of, to, metric, figure }: { of: Labels; to: Labels; metric: string; figure: Figure },
+): RatioEstimate | undefined {
+  const pairs = comparisons
+    .filter((each) => each.metric === metric && each.figure === figure)
+    .flatMap(({ pairs }) => pairs);
+  return pairs.find((pair) => pair.of === cellId(of) && pair.to === cellId(to))?.ratio ?? undefined;
+}
+
+/** `of ÷ to`, round by round, of a median or a value. Undefined when either was not measured. */
 export function ratioIn(
   suite: SuiteReport,
   { of, to, metric, figure }: { of: Labels; to: Labels; metric: string; figure: Figure },

@@ -14,7 +14,8 @@ export const unexplainedIn = ({ suites }: Report): string[] =>
       ),
     ),
     ...suite.noise.flatMap(({ cell, metric, figure, ratio }) =>
-      ratio !== null && ratio.verdict !== 'same'
+      // The wider its interval the worse: by the verdict on a difference, great noise would be none.
+      ratio !== null && (ratio.low > 1 || ratio.high < 1) && ratio.high / ratio.low > 1.01
         ? [
             `${suite.title}: ${cell} differs from itself in ${suite.metrics[metric]?.title ?? metric} ${figure} (${withInterval(ratio)}). Differences of that size mean nothing in this suite.`,
           ]

@@ -2,7 +2,7 @@
 
 import type { CellReport, ComparisonReport, RoundFigures, SuiteReport } from '../report-schema.ts';
 import { Samples } from '../samples.ts';
-import { estimate, type Rounds, ratioEstimate } from '../statistics.ts';
+import { estimate, isTold, leastRounds, type Rounds, ratioEstimate, verdictOf } from '../statistics.ts';
 import {
   type Comparison,
   cellId,
@@ -13,15 +13,13 @@ import {
   type Metric,
   type RatioEstimate,
 } from '../suite.ts';
-import { pooledQuantile } from './pooled-quantile.ts';
+import { pooledQuantile, pooledRatio, type RoundPair } from './pooled-quantile.ts';
 import type { MeasuredCell, MeasuredSuite } from './run-suite.ts';
 
 /** Of each round's samples; a round answers the median of rounds. */
 const perRound = { p50: 0.5, p90: 0.9 } as const;
 /** Of all samples together: a round alone has too few beyond them. */
 const pooled = { p99: 0.99, p999: 0.999 } as const;
-/** A quantile is printed when so many samples lie beyond it. */
-const leastBeyond = 5;
 
 export function evaluateSuite(measured: MeasuredSuite, seed: number): SuiteReport {
   const { suite, plan, cells } = measured;
@@ -121,12 +119,55 @@ function estimateOf(measured: MeasuredCell, metric: string, figure: Figure, seed
     const rounds = roundsOf(measured, metric, figure);
     return rounds.flat().some(Number.isFinite) ? estimate(rounds, seed) : undefined;
   }
-  const groups = byProcess(measured)
-    .map((group) => group.map(({ figures }) => figures[metric]).filter((each) => each instanceof Samples))
-    .filter((group) => group.length > 0);
-  const count = groups.flat().reduce((sum, samples) => sum + samples.count, 0);
-  if (count * (1 - pooled[figure]) < leastBeyond) return undefined;
-  return pooledQuantile(groups, pooled[figure], seed);
+  const groups = samplesOf(measured, metric).map((group) => group.filter((each) => each !== undefined));
+  if (!isTold(countOf(groups.flat()), pooled[figure])) return undefined;
+  return pooledQuantile(
+    groups.filter((group) => group.length > 0),
+    pooled[figure],
+    seed,
+  );
+}
+
+const countOf = (all: readonly Samples[]): number => all.reduce((sum, samples) => sum + samples.count, 0);
+
+/** `of ÷ to`, as the figures of each are made. Undefined when a side was not measured, or has too few samples for the figure. */
+function ratioOf(
+  of: MeasuredCell,
+  to: MeasuredCell,
+  metric: string,
+  figure: Figure,
+  seed: number,
+): RatioEstimate | undefined {
+  if (figure !== 'p99' && figure !== 'p999')
+    return ratioEstimate(roundsOf(of, metric, figure), roundsOf(to, metric, figure), seed);
+  const others = samplesOf(to, metric);
+  const groups = samplesOf(of, metric).map((group, process) =>
+    group.flatMap((one, round): RoundPair[] => {
+      const other = others[process]?.[round];
+      return one === undefined || other === undefined ? [] : [[one, other]];
+    }),
+  );
+  const pairs = groups.flat();
+  if (![0, 1].every((side) => isTold(countOf(pairs.flatMap((pair) => pair[side] ?? [])), pooled[figure])))
+    return undefined;
+  const found = pooledRatio(
+    groups.filter((group) => group.length > 0),
+    pooled[figure],
+    seed,
+  );
+  return { ...found, verdict: pairs.length < leastRounds ? 'same' : verdictOf(found) };
+}
+
+/** The samples of each round, at the round's place. */
+function samplesOf(measured: MeasuredCell, metric: string): (Samples | undefined)[][] {
+  return byProcess(measured).map((group) => {
+    const placed: (Samples | undefined)[] = [];
+    for (const { round, figures } of group) {
+      const value = figures[metric];
+      if (value instanceof Samples) placed[round] = value;
+    }
+    return Array.from(placed);
+  });
 }
 
 function byProcess({ rounds }: MeasuredCell): MeasuredCell['rounds'][] {
@@ -155,7 +196,8 @@ function figureOf(value: number | Samples, figure: Figure): number {
   if (figure === 'mean') return value.mean;
   if (figure === 'max') return value.max;
   if (figure === 'value') return Number.NaN;
-  return value.count === 0 ? Number.NaN : value.quantile({ ...perRound, ...pooled }[figure]);
+  if (figure === 'p99' || figure === 'p999') return Number.NaN;
+  return value.count === 0 ? Number.NaN : value.quantile(perRound[figure]);
 }
 
 function figuresOf(cells: ReadonlyMap<string, MeasuredCell>, seed: number): Figures {
@@ -167,7 +209,7 @@ function figuresOf(cells: ReadonlyMap<string, MeasuredCell>, seed: number): Figu
     ratio(of: Labels, to: Labels, metric, figure) {
       const [one, other] = [cells.get(cellId(of)), cells.get(cellId(to))];
       if (one === undefined || other === undefined) return undefined;
-      return ratioEstimate(roundsOf(one, metric, figure), roundsOf(other, metric, figure), seed);
+      return ratioOf(one, other, metric, figure, seed);
     },
   };
 }
@@ -202,9 +244,8 @@ function noiseOf(
   if (again === undefined || first === undefined) return [];
   return Object.keys(metrics).flatMap((metric) =>
     (['p50', 'p99', 'value'] as const).flatMap((figure) => {
-      const [of, to] = [roundsOf(again, metric, figure), roundsOf(first, metric, figure)];
-      if (!of.flat().some(Number.isFinite)) return [];
-      return [{ cell: first.cell.id, metric, figure, ratio: roundedRatio(ratioEstimate(of, to, seed)) }];
+      const ratio = ratioOf(again, first, metric, figure, seed);
+      return ratio === undefined ? [] : [{ cell: first.cell.id, metric, figure, ratio: roundedRatio(ratio) }];
     }),
   );
 }

@@ -1,4 +1,7 @@
-/** A quantile of the tail: of all rounds' samples together, with its interval by resampling processes and rounds. */
+/**
+ * A quantile of the tail: of all rounds' samples together, with its interval by resampling processes and rounds; and the ratio of
+ * two such quantiles, for which both sides are resampled alike, because they took turns.
+ */
 
 import { seededRandom } from '../random.ts';
 import type { Samples } from '../samples.ts';
@@ -26,6 +29,38 @@ export function pooledQuantile(groups: readonly (readonly Samples[])[], share: n
   const rounds = counted.flat();
   // Few rounds resampled give too narrow an interval; what each round said by itself stands in for what is not known.
   const each = rounds.length < leastForBootstrap ? rounds.map((round) => quantileOf([round], share)) : [];
+  return { value, low: Math.min(quantile(found, 0.025), ...each), high: Math.max(quantile(found, 0.975), ...each) };
+}
+
+/** One round of both sides. */
+export type RoundPair = readonly [of: Samples, to: Samples];
+
+/** `of ÷ to` of the quantiles. `groups`: the rounds that both sides have, those of one process together; at least one. */
+export function pooledRatio(groups: readonly (readonly RoundPair[])[], share: number, seed: number): Estimate {
+  const counted = groups.map((group) => group.map((pair) => pair.map((samples) => new Counted(samples))));
+  const ratioOf = (rounds: readonly (readonly Counted[])[]): number => {
+    const [of, to] = [0, 1].map((side) =>
+      quantileOf(
+        rounds.flatMap((round) => round[side] ?? []),
+        share,
+      ),
+    );
+    return (of ?? Number.NaN) / (to ?? Number.NaN);
+  };
+  const rounds = counted.flat();
+  const value = ratioOf(rounds);
+  if (rounds.length < 2) return { value, low: value, high: value };
+  const random = seededRandom(seed);
+  const one = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item;
+  const found = Array.from({ length: resamples }, () =>
+    ratioOf(
+      counted.flatMap(() => {
+        const group = one(counted);
+        return group.map(() => one(group));
+      }),
+    ),
+  );
+  const each = rounds.length < leastForBootstrap ? rounds.map((round) => ratioOf([round])) : [];
   return { value, low: Math.min(quantile(found, 0.025), ...each), high: Math.max(quantile(found, 0.975), ...each) };
 }
 

@@ -3,6 +3,8 @@
 import * as assert from 'uvu/assert';
 import { adviceFrom, defaultLayout } from '../../bench/page/choose.ts';
 import type { SuiteReport } from '../../bench/report-schema.ts';
+import { ratioEstimate } from '../../bench/statistics.ts';
+import { cellId } from '../../bench/suite.ts';
 import { crossoverOf } from '../../bench/suites/bought-crossover.ts';
 import { suite } from '../tooling/suite.ts';
 import { around, latency, madeUpReport, madeUpSuite } from './made-up-report.ts';
@@ -13,15 +15,32 @@ const ms = { title: 'Requests off P2P', unit: 'ms', better: 'less' } as const;
 const memory = { title: 'Memory', unit: 'MB', better: 'less' } as const;
 
 /** p99 in ms of requests off P2P: `[load, inline, worker]`. */
-const bought = (...steps: [load: number, inline: number, worker: number][]): SuiteReport =>
-  madeUpSuite(
+const bought = (...steps: [load: number, inline: number, worker: number][]): SuiteReport => {
+  const labelsOf = (layout: string, amount: number) => ({ runtime: 'node', layout, load: 'bulk', amount });
+  return madeUpSuite(
     'bought',
     { off: ms },
     steps.flatMap(([amount, inline, worker]) => [
-      { labels: { runtime: 'node', layout: 'inline', load: 'bulk', amount }, rounds: { off: around(inline, 2) } },
-      { labels: { runtime: 'node', layout: 'worker', load: 'bulk', amount }, rounds: { off: around(worker, 2) } },
+      { labels: labelsOf('inline', amount), rounds: { off: around(inline, 2) } },
+      { labels: labelsOf('worker', amount), rounds: { off: around(worker, 2) } },
     ]),
+    {
+      comparisons: [
+        {
+          title: 'p99 off P2P',
+          metric: 'off',
+          figure: 'p99',
+          pairs: steps.map(([amount, inline, worker]) => ({
+            label: `${amount} MB/s`,
+            of: cellId(labelsOf('inline', amount)),
+            to: cellId(labelsOf('worker', amount)),
+            ratio: ratioEstimate([around(inline, 2)], [around(worker, 2)]) ?? null,
+          })),
+        },
+      ],
+    },
   );
+};
 
 /** Medians in µs of a submit, one at a time. */
 const toolCall = (inline: number, worker: number): SuiteReport =>
@@ -48,6 +67,17 @@ test('quicker without the hop, and better with it only under heavy traffic: inli
   says(texts, /choose inline when the P2P calls themselves matter most/);
   says(texts, /choose the worker from 100 MB\/s/);
   says(texts, /inline is the better default/);
+});
+
+test('a call that does nothing decides nothing where no whole call was measured', () => {
+  const hop = madeUpSuite('hop', { latency }, [
+    { labels: { runtime: 'node', layout: 'inline', in_flight: 1 }, rounds: { latency: around(0.3, 1) } },
+    { labels: { runtime: 'node', layout: 'worker', in_flight: 1 }, rounds: { latency: around(60, 1) } },
+  ]);
+  assert.equal(
+    textsOf(hop, bought([0, 1, 1], [25, 4, 4])).filter((text) => /choose inline|better default/.test(text)),
+    [],
+  );
 });
 
 test('better with the hop at an ordinary load: the worker is the default', () => {

@@ -38,7 +38,9 @@ export function madeUpSuite(
               const all = { p50: value, p90: value, p99: value, p999: value, mean: value, min: value, max: value };
               return isValue ? { ...at, value } : { ...at, count: 100, ...all };
             }),
-            estimates: { [isValue ? 'value' : 'p50']: estimate([figures]), p99: estimate([figures]) },
+            estimates: Object.fromEntries(
+              (isValue ? ['value'] : ['p50', 'p99']).map((figure) => [figure, estimate([figures])]),
+            ),
           },
         ]),
       ),

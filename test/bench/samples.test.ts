@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { pooledQuantile } from '../../bench/runner/pooled-quantile.ts';
+import { pooledQuantile, pooledRatio, type RoundPair } from '../../bench/runner/pooled-quantile.ts';
 import { Samples } from '../../bench/samples.ts';
+import { isTold, verdictOf } from '../../bench/statistics.ts';
 import { suite } from '../tooling/suite.ts';
 
 const test = suite('samples');
@@ -55,6 +56,39 @@ test('a quantile of the tail is that of all rounds together', () => {
       assert.ok(low <= high);
     }),
     { numRuns: 30 },
+  );
+});
+
+/** Three processes of four rounds of 100 samples, the tail of each as long as `tail` says. */
+const rounds = (tail: (process: number, round: number) => number): Samples[][] =>
+  [0, 1, 2].map((process) =>
+    [0, 1, 2, 3].map((round) =>
+      Samples.of(Array.from({ length: 100 }, (_, index) => (index < 97 ? 1 : tail(process, round)))),
+    ),
+  );
+
+const pairsOf = (of: Samples[][], to: Samples[][]): RoundPair[][] =>
+  of.map((group, process) => group.map((one, round) => [one, to[process]?.[round] ?? new Samples()] as const));
+
+test('a ratio of tails is that of all rounds together, and a cell beside itself differs in nothing', () => {
+  const plain = rounds((process, round) => 10 + process + round);
+  const twice = rounds((process, round) => 2 * (10 + process + round));
+  const found = pooledRatio(pairsOf(twice, plain), 0.99, 1);
+  assert.ok(Math.abs(found.value - 2) < 0.02 && found.low > 1.9 && found.high < 2.1, JSON.stringify(found));
+  assert.is(verdictOf(found), 'more');
+  assert.equal(pooledRatio(pairsOf(plain, plain), 0.99, 1), { value: 1, low: 1, high: 1 });
+});
+
+test('one stall in one round of one side shows no difference', () => {
+  const plain = rounds(() => 10);
+  const stalled = rounds((process, round) => (process === 0 && round === 0 ? 1000 : 10));
+  assert.is(verdictOf(pooledRatio(pairsOf(stalled, plain), 0.999, 1)), 'same');
+});
+
+test('a p99 is told by 500 samples and not by 499, a median by one', () => {
+  assert.equal(
+    [isTold(500, 0.99), isTold(499, 0.99), isTold(5000, 0.999), isTold(4999, 0.999), isTold(1, 0.5)],
+    [...[true, false, true, false, true]],
   );
 });
 
