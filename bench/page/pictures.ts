@@ -133,7 +133,8 @@ function dotsSpec(suite: SuiteReport, plot: PlotReport, points: Point[]): TopLev
     {
       transform: own,
       mark: { type: 'text', align: 'left', dx: 8, dy: isGrouped ? 0 : -7, fontSize: 11, fill: ink.text },
-      encoding: { y, ...offset, x: value, text: { field: 'text' } },
+      // Grouped rows leave no room above the interval's line: the figure stands at its end.
+      encoding: { y, ...offset, x: isGrouped ? { ...value, field: 'high' } : value, text: { field: 'text' } },
     },
     ...(points.some(({ isFloor }) => isFloor)
       ? [

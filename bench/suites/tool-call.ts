@@ -22,7 +22,7 @@ const part = (title: string): Metric => ({ title, unit: 'µs', better: 'less' })
 
 /** From the bottom of the stack up. */
 const parts = {
-  part_http: part('HTTP: the runtime’s server, loopback, the client'),
+  part_http: part('HTTP: server, loopback and client'),
   part_hono: part('Hono, guards, reading the body'),
   part_mcp: part('MCP'),
   part_validation: part('Validation'),
