@@ -1,10 +1,8 @@
 /** How long the suites would take: what `--plan` prints, and what a test holds the budgets to. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { seededRandom } from '../random.ts';
 import type { Cell, Mode, PlanContext, RuntimeName, Suite } from '../suite.ts';
+import { makeBenchFolder } from './bench-folder.ts';
 import { countsFor, withNoise } from './run-suite.ts';
 
 export interface PlannedSuite {
@@ -26,29 +24,26 @@ interface PlanOptions {
 }
 
 export async function plannedSuites({ suites, mode, runtimes, seed }: PlanOptions): Promise<PlannedSuite[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'taskmesh-bench-'));
+  await using temporary = await makeBenchFolder();
+  const folder = temporary.path;
   const planned: PlannedSuite[] = [];
-  try {
-    for (const suite of suites) {
-      const budgetMs = suite.budgetMs[mode];
-      const signal = new AbortController().signal;
-      const context: PlanContext = { mode, runtimes, folder, random: seededRandom(seed), signal, budgetMs };
-      const plan = await suite.plan(context);
-      await suite.close?.();
-      const cells = withNoise(plan);
-      const { processesIn, rounds } = countsFor(plan, mode);
-      const perProcess = (cell: Cell): number => (cell.warmUpMs ?? cell.roundMs) + rounds * cell.roundMs;
-      planned.push({
-        name: suite.name,
-        cells: cells.length,
-        processes: Math.max(0, ...cells.map(processesIn)),
-        rounds,
-        measuringMs: cells.reduce((sum, cell) => sum + processesIn(cell) * perProcess(cell), 0),
-        budgetMs,
-      });
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+  for (const suite of suites) {
+    const budgetMs = suite.budgetMs[mode];
+    const signal = new AbortController().signal;
+    const context: PlanContext = { mode, runtimes, folder, random: seededRandom(seed), signal, budgetMs };
+    const plan = await suite.plan(context);
+    await suite.close?.();
+    const cells = withNoise(plan);
+    const { processesIn, rounds } = countsFor(plan, mode);
+    const perProcess = (cell: Cell): number => (cell.warmUpMs ?? cell.roundMs) + rounds * cell.roundMs;
+    planned.push({
+      name: suite.name,
+      cells: cells.length,
+      processes: Math.max(0, ...cells.map(processesIn)),
+      rounds,
+      measuringMs: cells.reduce((sum, cell) => sum + processesIn(cell) * perProcess(cell), 0),
+      budgetMs,
+    });
   }
   return planned;
 }

@@ -1,11 +1,9 @@
 /** Runs suites one after the other and makes the report of them. An interrupted run gives the report of what was measured until then. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { seededRandom } from '../random.ts';
 import { type Report, report, reportVersion } from '../report-schema.ts';
 import type { Mode, RuntimeName, Suite } from '../suite.ts';
+import { makeBenchFolder } from './bench-folder.ts';
 import { evaluateSuite } from './evaluate.ts';
 import { commitOf, thisMachine, versions } from './machine.ts';
 import { Progress, type ProgressOutput } from './progress.ts';
@@ -27,7 +25,8 @@ export async function runAll({ suites, mode, runtimes, seed, signal, progress }:
   const machine = thisMachine();
   const stages = suites.map(({ name, budgetMs }) => ({ name, budgetMs: budgetMs[mode] }));
   const shown = new Progress(progress, stages);
-  const folder = await mkdtemp(join(tmpdir(), 'taskmesh-bench-'));
+  await using temporary = await makeBenchFolder();
+  const folder = temporary.path;
   const random = seededRandom(seed);
   const measured: MeasuredSuite[] = [];
   try {
@@ -39,7 +38,6 @@ export async function runAll({ suites, mode, runtimes, seed, signal, progress }:
     }
   } finally {
     shown.end();
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
   return report.parse({
     version: reportVersion,

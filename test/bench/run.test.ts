@@ -1,7 +1,7 @@
 /** The command itself, in a process of its own, as a user runs it. Nothing here looks at a time. */
 
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import * as assert from 'uvu/assert';
@@ -22,9 +22,10 @@ interface Ended {
 async function run(
   args: readonly string[],
   onLine: (line: string, kill: (signal: NodeJS.Signals) => void) => void = () => {},
+  env: Record<string, string> = {},
 ): Promise<Ended> {
   const [command = '', ...rest] = commandFor(currentRuntime, new URL('../../bench/run.ts', import.meta.url), args);
-  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   const ended: Ended = { code: null, stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (ended.stdout += text));
   createInterface({ input: child.stderr }).on('line', (line) => {
@@ -73,6 +74,26 @@ test('Ctrl-C leaves a valid report of what was measured', async () => {
   assert.ok(written.suites[0]?.cells.every(({ status }) => status === 'measured'));
   assert.ok(written.suites[1]?.cells.every(({ status }) => status !== 'measured'));
   assert.match(readFileSync(folder.file('report.md'), 'utf8'), /interrupted/);
+});
+
+test('a second Ctrl-C gives up at once, and leaves no folder behind', async () => {
+  await using folder = await tempFolder();
+  // A compiler that is ended with it may leave files of its own.
+  const left = (): string[] => readdirSync(folder.path).filter((name) => name.startsWith('taskmesh-bench-'));
+  let sent = false;
+  const ended = await run(
+    ['--smoke', '--suites', 'hop', ...onlyHere, '--out', folder.file('report')],
+    (line, kill) => {
+      if (line.startsWith('Stopping')) kill('SIGINT');
+      if (sent || !line.startsWith('1/1')) return;
+      sent = true;
+      assert.is(left().length, 1);
+      kill('SIGINT');
+    },
+    { TMPDIR: folder.path },
+  );
+  assert.is(ended.code, 130, ended.stderr);
+  assert.equal(left(), []);
 });
 
 test('what cannot be asked for is refused with what can be', async () => {
