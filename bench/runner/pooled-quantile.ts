@@ -15,21 +15,7 @@ const leastForBootstrap = 6;
 /** `groups`: the rounds' samples, those of one process together. */
 export function pooledQuantile(groups: readonly (readonly Samples[])[], share: number, seed: number): Estimate {
   const counted = groups.map((group) => group.map((samples) => new Counted(samples)));
-  const value = quantileOf(counted.flat(), share);
-  if (counted.flat().length < 2) return { value, low: value, high: value };
-  const random = seededRandom(seed);
-  const one = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item;
-  const found = Array.from({ length: resamples }, () => {
-    const chosen = counted.flatMap(() => {
-      const group = one(counted);
-      return group.map(() => one(group));
-    });
-    return quantileOf(chosen, share);
-  });
-  const rounds = counted.flat();
-  // Few rounds resampled give too narrow an interval; what each round said by itself stands in for what is not known.
-  const each = rounds.length < leastForBootstrap ? rounds.map((round) => quantileOf([round], share)) : [];
-  return { value, low: Math.min(quantile(found, 0.025), ...each), high: Math.max(quantile(found, 0.975), ...each) };
+  return resampled(counted, (rounds) => quantileOf(rounds, share), seed);
 }
 
 /** One round of both sides. */
@@ -37,30 +23,36 @@ export type RoundPair = readonly [of: Samples, to: Samples];
 
 /** `of ÷ to` of the quantiles. `groups`: the rounds that both sides have, those of one process together; at least one. */
 export function pooledRatio(groups: readonly (readonly RoundPair[])[], share: number, seed: number): Estimate {
-  const counted = groups.map((group) => group.map((pair) => pair.map((samples) => new Counted(samples))));
-  const ratioOf = (rounds: readonly (readonly Counted[])[]): number => {
-    const [of, to] = [0, 1].map((side) =>
-      quantileOf(
-        rounds.flatMap((round) => round[side] ?? []),
-        share,
-      ),
+  const counted = groups.map((group) => group.map(([of, to]) => [new Counted(of), new Counted(to)] as const));
+  const side = (rounds: readonly (readonly [Counted, Counted])[], which: 0 | 1): number =>
+    quantileOf(
+      rounds.map((round) => round[which]),
+      share,
     );
-    return (of ?? Number.NaN) / (to ?? Number.NaN);
-  };
-  const rounds = counted.flat();
-  const value = ratioOf(rounds);
+  return resampled(counted, (rounds) => side(rounds, 0) / side(rounds, 1), seed);
+}
+
+/** The figure of all rounds, with its interval: processes are drawn first, then rounds of each. */
+function resampled<Round>(
+  groups: readonly (readonly Round[])[],
+  figureOf: (rounds: readonly Round[]) => number,
+  seed: number,
+): Estimate {
+  const rounds = groups.flat();
+  const value = figureOf(rounds);
   if (rounds.length < 2) return { value, low: value, high: value };
   const random = seededRandom(seed);
   const one = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item;
   const found = Array.from({ length: resamples }, () =>
-    ratioOf(
-      counted.flatMap(() => {
-        const group = one(counted);
+    figureOf(
+      groups.flatMap(() => {
+        const group = one(groups);
         return group.map(() => one(group));
       }),
     ),
   );
-  const each = rounds.length < leastForBootstrap ? rounds.map((round) => ratioOf([round])) : [];
+  // Few rounds resampled give too narrow an interval; what each round said by itself stands in for what is not known.
+  const each = rounds.length < leastForBootstrap ? rounds.map((round) => figureOf([round])) : [];
   return { value, low: Math.min(quantile(found, 0.025), ...each), high: Math.max(quantile(found, 0.975), ...each) };
 }
 

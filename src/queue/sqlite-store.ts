@@ -138,8 +138,7 @@ class SqliteStore implements Store {
       const row = this.#tables.rowOf(id);
       return row === undefined ? undefined : this.#tables.kept(row, parts);
     });
-    if (kept === undefined) return undefined;
-    return this.#whole(kept);
+    return kept === undefined ? undefined : this.#whole(kept);
   }
 
   async list(query: ListQuery, signal?: AbortSignal): Promise<Page> {

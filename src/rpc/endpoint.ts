@@ -37,7 +37,7 @@ export interface EndpointOptions {
   onIdle?(): void;
   /** The channel ended; all requests in flight were failed before. */
   onClosed?(cause?: Error): void;
-  /** A request failed by something that is no `MeshError`: the far end hears that it failed, and not why. */
+  /** A request failed with `internal_error`: the far end hears that it failed, and not why. */
   onFault?(method: string, thrown: unknown): void;
   /** Something came that is no message; the default is to close. */
   onInvalid?(message: unknown): void;
@@ -243,8 +243,9 @@ export class Endpoint {
       (thrown) => {
         this.#ended(id, call);
         // Both ends watch the deadline; whichever comes first, the caller hears that it passed.
-        const late = call.timedOut && toMeshError(thrown).code === 'cancelled';
-        if (toMeshError(thrown).code === 'internal_error') this.#options.onFault?.(method, thrown);
+        const { code } = toMeshError(thrown);
+        const late = call.timedOut && code === 'cancelled';
+        if (code === 'internal_error') this.#options.onFault?.(method, thrown);
         this.#refuse(id, late ? timeoutError(method, call.deadlineMs) : thrown);
       },
     );
