@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { crc32 } from 'node:zlib';
 import { getLogger } from '@logtape/logtape';
+import { inBulkTurn } from './bulk-turns.ts';
 
 /** From here on a text gets a file, in UTF-8 bytes of JSON: below, a row is the faster of the two. */
 export const largeBytes = 64 * 1024;
@@ -68,6 +69,8 @@ export class ValueFiles {
 
   /** Answers the new file's name. Rejects with the system's error, and leaves nothing behind then. */
   async write(text: string): Promise<string> {
+    // Whoever made the text has just used up a turn of the loop; the checksum and the bytes take as long.
+    await new Promise<void>((resolve) => inBulkTurn(resolve));
     const name = `${randomUUID()}.${checksum(text)}`;
     try {
       await this.#writeFile(name, text);

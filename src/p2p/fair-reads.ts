@@ -15,8 +15,8 @@ import type {
   SecureConnectionOptions,
   StreamMessageEvent,
 } from '@libp2p/interface';
+import { inBulkTurn } from '../mesh/bulk-turns.ts';
 import { type Clock, systemClock } from '../mesh/clock.ts';
-import { inBulkTurn } from './bulk-turns.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** Bytes that are read of one peer in one turn. */

@@ -9,6 +9,7 @@
 
 import process from 'node:process';
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
+import { type InBulkTurn, inBulkTurn } from '../mesh/bulk-turns.ts';
 import type { CancelTimer, Clock } from '../mesh/clock.ts';
 import { MeshError, toMeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
@@ -17,7 +18,6 @@ import { FrameInbox } from '../rpc/frame-inbox.ts';
 import { BrokenFrameError, type EncodedMessage, encodeFrames } from '../rpc/frames.ts';
 import { kindOf, type RpcId, type RpcMessage } from '../rpc/message.ts';
 import { Outbox, requestsOf } from '../rpc/outbox.ts';
-import { type InBulkTurn, inBulkTurn } from './bulk-turns.ts';
 import { brokenFrameMessage } from './carriage.ts';
 import type { ReadBudget } from './trust/read-budget.ts';
 

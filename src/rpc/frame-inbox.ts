@@ -2,9 +2,10 @@
  * Frames as they arrive, handed over in slices that leave the event loop to others in between. Used by channels over byte
  * streams.
  *
- * Large frames are parsed and handed over one per turn of the loop, small ones pass them; small ones too wait for the next turn
- * when those before have used up a slice: a time, and a number, because most of what a request costs comes after it was handed over,
- * and others would stand behind it in every line. Notifications pass nothing: a cancellation comes after the request that it is about.
+ * Large frames are parsed in one turn of the loop and handed over in another one, small ones pass them; small ones too wait for the
+ * next turn when those before have used up a slice: a time, and a number, because most of what a request costs comes after it was
+ * handed over, and others would stand behind it in every line. Notifications pass nothing: a cancellation comes after the request
+ * that it is about.
  *
  * While reading rests because of what the far side has sent already, nothing is handed over either.
  *
@@ -48,8 +49,11 @@ export interface FrameInboxOptions {
   nextTurn(run: () => boolean): void;
 }
 
-/** Handed over as it is, or parsed first. */
-type Waiting = { readonly bytes: number } & ({ readonly message: unknown } | { readonly body: Uint8Array });
+/** Handed over as it is, or parsed first. `large`: it was parsed in a turn of its own, and is handed over in one. */
+type Waiting = { readonly bytes: number } & (
+  | { readonly message: unknown; readonly large?: true }
+  | { readonly body: Uint8Array }
+);
 
 interface Held {
   readonly request: RpcRequest;
@@ -155,8 +159,7 @@ export class FrameInbox {
     if (ownTurn) this.#handed = 0;
     let count = 0;
     const most = Math.min(this.#small.length, sliceMessages - this.#handed);
-    while (count < most && clock.monotonicMs() < untilMs && !rests() && !this.#closed)
-      this.#give(this.#small[count++], false);
+    while (count < most && clock.monotonicMs() < untilMs && !rests() && !this.#closed) this.#give(this.#small[count++]);
     this.#small.splice(0, count);
     this.#handed += count;
     // A large one comes after small ones only when they were quick; when they never are, it has every second turn.
@@ -177,15 +180,30 @@ export class FrameInbox {
       this.#serve(request, bytes);
       return;
     }
-    for (let next = this.#large.shift(); next !== undefined && !this.#closed; next = this.#large.shift()) {
-      this.#give(next, 'body' in next);
-      if ('body' in next) return;
+    for (let next = this.#large[0]; next !== undefined && !this.#closed; next = this.#large[0]) {
+      if ('body' in next) {
+        this.#parseFirst(next);
+        return;
+      }
+      this.#large.shift();
+      this.#give(next);
+      if ('large' in next) return;
     }
   }
 
-  #give(next: Waiting | undefined, large: boolean): void {
+  /** Of the large ones, the first: what follows from it takes as long again, and has the next turn. */
+  #parseFirst({ body, bytes }: { readonly body: Uint8Array; readonly bytes: number }): void {
+    try {
+      this.#large[0] = { message: parseFrame(body), bytes, large: true };
+    } catch (thrown) {
+      this.#break(thrown);
+    }
+  }
+
+  #give(next: Waiting | undefined): void {
     if (next === undefined) return;
     const { bytes } = next;
+    const large = 'large' in next;
     this.#waitingBytes -= bytes;
     try {
       const message = 'body' in next ? parseFrame(next.body) : next.message;

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { bulkTurns } from '../../src/p2p/bulk-turns.ts';
+import { bulkTurns } from '../../src/mesh/bulk-turns.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { suite } from '../tooling/suite.ts';
 
