@@ -57,7 +57,7 @@ const layoutsFor = (mode: Mode, runtime: RuntimeName): readonly Layout[] => {
 const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
 /** One sentence on what removing the hop is worth to each operation; undefined when nothing of it was measured. */
-function worthOfNoHop(figures: Figures, runtime: RuntimeName, figure: 'p50' | 'p99'): Finding | undefined {
+function worthOfNoHop(figures: Figures, runtime: RuntimeName, figure: 'p50' | 'p90'): Finding | undefined {
   const each = whats.flatMap((what) => {
     const [inline, worker] = [labelsOf(runtime, 'inline', what), labelsOf(runtime, 'worker', what)];
     const ratio = figures.ratio(inline, worker, 'latency', figure);
@@ -77,7 +77,7 @@ function worthOfNoHop(figures: Figures, runtime: RuntimeName, figure: 'p50' | 'p
 function findingsOf(figures: Figures, runtimes: readonly RuntimeName[], mode: Mode): Finding[] {
   if (mode === 'smoke') return [];
   return runtimes.flatMap((runtime) => {
-    const worth = (['p50', 'p99'] as const).map((figure) => worthOfNoHop(figures, runtime, figure));
+    const worth = (['p50', 'p90'] as const).map((figure) => worthOfNoHop(figures, runtime, figure));
     const unexplained = layoutsFor(mode, runtime).flatMap((layout) =>
       withBreakdown.flatMap((what): Finding[] => {
         const explained = figures.get(labelsOf(runtime, layout, what), 'explained', 'value');
@@ -159,7 +159,7 @@ export const toolCall: Suite = {
               },
             ]
           : [],
-      comparisons: (['p50', 'p99'] as const).map((figure) => ({
+      comparisons: (['p50', 'p90'] as const).map((figure) => ({
         title: `A tool call without the hop beside one with it, ${figure}`,
         metric: 'latency',
         figure,

@@ -35,10 +35,12 @@ export const wire: Suite = {
   title: 'The wire',
   question:
     'What does a message from one process to another cost by raw TCP, HTTP, WebSocket, a libp2p stream per call, and by the one long-lived stream that peers keep?',
-  budgetMs: { full: 75_000, quick: 11_000, smoke: 12_000 },
+  budgetMs: { full: 140_000, quick: 11_000, smoke: 12_000 },
   async plan({ runtimes, mode }) {
     const pairs = pairsOf(runtimes, mode === 'full');
     const roundMs = { full: 120, quick: 50, smoke: 10 }[mode];
+    // libp2p is compiled for seconds; the three loads of a way warm up one another.
+    const warmUpMs = { full: 600, quick: 50, smoke: 10 }[mode];
     const cells = pairs.flatMap((pair) =>
       wireWays.flatMap((way) =>
         loads.map((load): Cell => {
@@ -49,6 +51,7 @@ export const wire: Suite = {
             subject: { runtime: pair[0], file, params: { ...params } },
             task: { ...task },
             roundMs,
+            warmUpMs,
             block: between(pair),
           };
         }),
