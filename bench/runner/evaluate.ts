@@ -245,7 +245,10 @@ function noiseOf(
   return Object.keys(metrics).flatMap((metric) =>
     (['p50', 'p99', 'value'] as const).flatMap((figure) => {
       const ratio = ratioOf(again, first, metric, figure, seed);
-      return ratio === undefined ? [] : [{ cell: first.cell.id, metric, figure, ratio: roundedRatio(ratio) }];
+      // A part that is a difference may be less than nothing: how many times it is itself says nothing then.
+      return ratio === undefined || ratio.low <= 0
+        ? []
+        : [{ cell: first.cell.id, metric, figure, ratio: roundedRatio(ratio) }];
     }),
   );
 }

@@ -150,6 +150,6 @@ export const hop: Suite = {
   name: 'hop',
   title: 'The hop',
   question: 'What does a call cost that crosses to the P2P side and does nothing there?',
-  budgetMs: { full: 780_000, quick: 38_000, smoke: 14_000 },
+  budgetMs: { full: 880_000, quick: 38_000, smoke: 14_000 },
   plan,
 };
