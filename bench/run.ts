@@ -16,7 +16,7 @@ import { suites as allSuites } from './suites.ts';
 
 const usage = `usage: npm run bench -- [options]
 
-  --quick            two minutes instead of thirty-five: fewer cells and rounds, wider intervals
+  --quick            two minutes instead of forty: fewer cells and rounds, wider intervals
   --smoke            one short round of everything, to see that it works; its figures mean nothing
   --suites a,b       only these: ${allSuites.map(({ name }) => name).join(', ')}
   --runtimes a,b     only these: node, deno

@@ -22,7 +22,7 @@ const file = new URL('../subjects/hop.ts', import.meta.url);
 const roundMs: Readonly<Record<Mode, number>> = { full: 65, quick: 40, smoke: 10 };
 
 /** How long each subject calls before anything is measured: a bridge over a socket gets quicker for more than a second, and two subjects warm up at once. */
-const openMs: Readonly<Record<Mode, number>> = { full: 2_500, quick: 400, smoke: 20 };
+const openMs: Readonly<Record<Mode, number>> = { full: 2_500, quick: 200, smoke: 20 };
 
 /** How many in flight with how many bytes each. */
 type Shape = readonly [inFlight: number, payloadBytes: number];
@@ -150,6 +150,6 @@ export const hop: Suite = {
   name: 'hop',
   title: 'The hop',
   question: 'What does a call cost that crosses to the P2P side and does nothing there?',
-  budgetMs: { full: 880_000, quick: 38_000, smoke: 14_000 },
+  budgetMs: { full: 880_000, quick: 33_000, smoke: 14_000 },
   plan,
 };

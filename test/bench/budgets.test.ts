@@ -10,8 +10,8 @@ const test = suite('budgets');
 
 const budget = (mode: Mode): number => suites.reduce((sum, { budgetMs }) => sum + budgetMs[mode], 0);
 
-test('all suites together take at most half an hour, and two when they are quick', () => {
-  assert.ok(budget('full') <= 30 * 60_000, `${budget('full')} ms`);
+test('all suites together take at most forty minutes, and two when they are quick', () => {
+  assert.ok(budget('full') <= 40 * 60_000, `${budget('full')} ms`);
   assert.ok(budget('quick') <= 2 * 60_000, `${budget('quick')} ms`);
 });
 
