@@ -187,7 +187,7 @@ export const defaultLimits: Limits = {
   peerFrameBurst: 100_000,
   peerBytesPerSecond: 512 * MiB,
   peerByteBurst: 128 * MiB,
-  peerSharedBytesPerSecond: 8 * MiB,
+  peerSharedBytesPerSecond: 4 * MiB,
   peerSharedByteBurst: 4 * MiB,
   peerLoopPercent: 50,
   peerAskingMs: 1_000,
