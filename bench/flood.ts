@@ -1,5 +1,6 @@
 /**
- * What a peer notices when another one floods the node that both are connected to: `node bench/flood.ts [rounds] [seconds] [kinds]`.
+ * What a peer notices when another one floods the node that both are connected to: `npx node bench/flood.ts [rounds] [seconds] [kinds]`,
+ * or `npx deno run -A bench/flood.ts …` for nodes on Deno.
  *
  * Four processes: the node, another node, the peer that floods, and this one, the neighbour, which asks the node for its status at a
  * steady rate. Each round has three parts: nobody else does anything; the other node is flooded; the node is. Printed per kind of
@@ -15,10 +16,10 @@ import { constants, cpus, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { checked } from '../src/mesh/checked.ts';
 import { createNode } from '../src/p2p/node.ts';
 import { openLoop } from './loops.ts';
+import { commandFor, currentRuntime, versionOf } from './runner/runtimes.ts';
 import { quantile, ratioEstimate } from './statistics.ts';
 
 /** Calls of the neighbour per second. */
@@ -35,7 +36,7 @@ const kinds = (process.argv[4] ?? allKinds.join()).split(',');
 const unknown = kinds.find((kind) => !allKinds.includes(kind));
 if (unknown !== undefined) {
   console.error(
-    `There is no flood of kind “${unknown}”. Choose of ${allKinds.join(', ')}, such as: node bench/flood.ts 8 3 bulk`,
+    `There is no flood of kind “${unknown}”. Choose of ${allKinds.join(', ')}, such as: npx node bench/flood.ts 8 3 bulk`,
   );
   process.exit(2);
 }
@@ -48,9 +49,9 @@ interface Child {
   end(): Promise<void>;
 }
 
-function start(file: string, ...args: string[]): Child {
-  const path = fileURLToPath(new URL(file, import.meta.url));
-  const child = spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+function start(file: string): Child {
+  const [command = '', ...args] = commandFor(currentRuntime, new URL(file, import.meta.url), []);
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   if (child.stdout === null || child.stdin === null) throw new Error('no pipes');
   const { stdin } = child;
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -101,7 +102,7 @@ if (flooder.child.pid !== undefined) setPriority(flooder.child.pid, constants.pr
 await flooder.next();
 await measure();
 console.log(
-  `${cpus().length} cores, Node ${process.version}; ${rounds} rounds of ${seconds} s, ${perSecond} calls a second`,
+  `${cpus().length} cores, ${currentRuntime} ${versionOf(currentRuntime)?.match(/\d[\d.]*/)?.[0]}; ${rounds} rounds of ${seconds} s, ${perSecond} calls a second`,
 );
 for (const kind of kinds) {
   const [alone, beside, flooding]: [number[], number[], number[]] = [[], [], []];

@@ -188,7 +188,7 @@ export const defaultLimits: Limits = {
   peerBytesPerSecond: 512 * MiB,
   peerByteBurst: 128 * MiB,
   peerSharedBytesPerSecond: 4 * MiB,
-  peerSharedByteBurst: 4 * MiB,
+  peerSharedByteBurst: MiB,
   peerLoopPercent: 50,
   peerAskingMs: 1_000,
   maxConnections: 300,
