@@ -5,6 +5,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
+import { maxTogether } from '../src/bridge/packed.ts';
 import { spoken, verbNotes, verbs } from '../src/bridge/protocol.ts';
 import { settingEntry, settingNames, variableOf } from '../src/config/settings.ts';
 import { inputJsonSchema } from '../src/mesh/answer.ts';
@@ -175,8 +176,16 @@ ${table(['method', 'meaning', 'idempotent'], operationRows)}
 
 \`unix:<data>/p2p.sock\`, mode 600 in a folder of mode 700: whoever may open it may use it. A token in the hello is checked if
 there is one. Each message is a frame: four bytes of length (unsigned, big-endian), then that many bytes of UTF-8 JSON, at most
-${number(maxBridgeFrameBytes)}. Half a frame must become a whole one within ${number(frameDeadlineMs)} ms. Messages of one tick are
-written together; those of 64 KiB and more are written one at a time and let smaller ones pass.
+${number(maxBridgeFrameBytes)}. Calls and results, which are nearly all there is, go as lists without their envelopes; everything else goes as above, and
+calls may come so too:
+
+\`\`\`json
+[0,3,"wait",{"task_id":"…"},30000,true]
+[1,3,{"done":true,"task":{}}]
+\`\`\`
+
+That is \`[0, id, method, input, deadlineMs, wantsProgress]\` and \`[1, id, result]\`. Half a frame must become a whole one within ${number(frameDeadlineMs)} ms. Messages of one tick are
+written together, up to ${number(maxTogether)} of them; those of 64 KiB and more are written one at a time and let smaller ones pass.
 
 A socket that a killed service has left behind is taken over by the next one; one that answers is \`address_in_use\`.
 
@@ -203,7 +212,7 @@ At most ${maxBridges} are open at a time, and as many sockets.
 
 ### MessagePort, and in memory
 
-A worker thread gets the same messages as flat lists (\`src/bridge/packed.ts\`); two sides in one loop hand them over as they are.
+A worker thread gets the same lists, all messages of a tick in one (\`src/bridge/packed.ts\`); two sides in one loop hand them over as they are.
 
 ## A supervised service
 

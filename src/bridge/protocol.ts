@@ -9,7 +9,7 @@ import { version } from '../mesh/build.ts';
 import { MeshError } from '../mesh/errors.ts';
 
 /** Versions of the protocol that this build speaks. A change that an older side would misread raises `newest`. */
-export const spoken: ProtocolRange = { oldest: 1, newest: 1 };
+export const spoken: ProtocolRange = { oldest: 2, newest: 2 };
 
 export interface ProtocolRange {
   oldest: number;

@@ -1,5 +1,6 @@
 /**
- * A channel over a byte stream: a Unix socket, by `node:net`, on both runtimes. Frames are those of `src/rpc/frames.ts`.
+ * A channel over a byte stream: a Unix socket, by `node:net`, on both runtimes. Frames are those of `src/rpc/frames.ts`, each with one
+ * message, calls and results packed (`packed.ts`).
  *
  * Half a frame must become a whole one within `frameDeadlineMs`. What breaks the framing ends the channel. A reader that does
  * not read is cut off when `maxBufferedBytes` and some more wait for it; calls are refused before.
@@ -13,6 +14,7 @@ import type { Channel, ChannelEvents } from '../rpc/channel.ts';
 import { encodeFrames, FrameReader } from '../rpc/frames.ts';
 import type { RpcMessage } from '../rpc/message.ts';
 import { Outbox } from '../rpc/outbox.ts';
+import { maxTogether, packOne, unpack } from './packed.ts';
 
 /** How long a closed socket may take to hand over what was written before it is cut, in milliseconds. */
 const lingerMs = 1_000;
@@ -51,6 +53,8 @@ class SocketChannel implements Channel {
     this.#reader = new FrameReader(limits.maxBridgeFrameBytes);
     this.#outbox = new Outbox({
       maxFrameBytes: limits.maxBridgeFrameBytes,
+      maxTogether,
+      form: packOne,
       // Its callback comes a turn later: what waits meanwhile would wait for nothing while the socket still takes more.
       write: (batch, done) => void (socket.write(encodeFrames(batch)) ? done() : socket.once('drain', done)),
     });
@@ -100,8 +104,12 @@ class SocketChannel implements Channel {
     else this.#cancelFrameTimer ??= this.#clock.setTimer(this.#limits.frameDeadlineMs, this.#onHalfFrame);
   }
 
-  readonly #deliver = (message: unknown): void => {
+  readonly #deliver = (body: unknown): void => {
     this.#clearFrameTimer();
+    unpack(body, this.#handOver);
+  };
+
+  readonly #handOver = (message: unknown): void => {
     if (!this.#closed) this.#events?.message(message);
   };
 

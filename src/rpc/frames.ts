@@ -67,7 +67,8 @@ export class FrameReader {
   }
 
   #lengthAt(bytes: Uint8Array, at: number): number {
-    const length = new DataView(bytes.buffer, bytes.byteOffset + at, headerBytes).getUint32(0);
+    let length = 0;
+    for (let i = at; i < at + headerBytes; i++) length = length * 256 + (bytes[i] ?? 0);
     if (length === 0)
       throw new BrokenFrameError('invalid_message', 'A frame of length 0 came; each frame is one message.');
     if (length > this.#maxFrameBytes) {
@@ -85,7 +86,8 @@ export function parseFrame(body: Uint8Array): unknown {
   try {
     // A decoder that throws by itself takes four times as long on Node.
     if (!isUtf8(body)) throw new TypeError('Not UTF-8.');
-    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString());
+    const buffer = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    return JSON.parse(buffer.toString());
   } catch (cause) {
     throw new BrokenFrameError('invalid_json', 'A frame came that is not UTF-8 JSON.', { cause });
   }

@@ -16,6 +16,10 @@ const batchBytes = 1024 * 1024;
 
 export interface OutboxOptions {
   maxFrameBytes: number;
+  /** The form in which a message is written. Default: as it is. */
+  form?(message: RpcMessage): unknown;
+  /** So many small messages are written at once, without waiting for the end of the tick: the far side begins while this one goes on. */
+  maxTogether?: number;
   /** Writes a batch; calls `done` when the next one may follow. */
   write(batch: readonly EncodedMessage[], done: () => void): void;
 }
@@ -47,7 +51,8 @@ export class Outbox {
 
   /** Throws `payload_too_large` for what does not fit in a frame. */
   add(message: RpcMessage): void {
-    const encoded = encodeMessage(message, this.#options.maxFrameBytes);
+    const { form, maxFrameBytes, maxTogether = Number.POSITIVE_INFINITY } = this.#options;
+    const encoded = encodeMessage(form === undefined ? message : form(message), maxFrameBytes);
     if ('method' in message && 'id' in message) encoded.request = message.id;
     this.#bytes += encoded.bytes;
     if (encoded.bytes >= largeFrameBytes || this.#followsLarge(message)) {
@@ -57,6 +62,7 @@ export class Outbox {
       this.#bytes -= this.#progress.get(token)?.bytes ?? 0;
       this.#progress.set(token, encoded);
     } else this.#small.push(encoded);
+    if (this.#small.length >= maxTogether) this.#flush();
     if (this.#scheduled) return;
     this.#scheduled = true;
     // The tick's end, not the next microtask: answers that become ready one after the other share a write too.
@@ -108,7 +114,10 @@ export class Outbox {
     let count = 0;
     while (count < first || (count < this.#small.length && bytes < maxBytes)) bytes += this.#small[count++]?.bytes ?? 0;
     this.#bytes -= bytes;
-    return this.#small.splice(0, count);
+    if (count < this.#small.length) return this.#small.splice(0, count);
+    const all = this.#small;
+    this.#small = [];
+    return all;
   }
 
   #takeLarge(): EncodedMessage[] {

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { listenHttp } from '../../src/bridge/far-side/listen-http.ts';
 import type { RpcListener } from '../../src/bridge/far-side/rpc-listener.ts';
 import { serveChannel } from '../../src/bridge/far-side/serve-channel.ts';
-import { hello } from '../../src/bridge/protocol.ts';
+import { hello, spoken } from '../../src/bridge/protocol.ts';
 import { defaultLimits, type Limits } from '../../src/mesh/limits.ts';
 import { errorCode } from '../support/error-code.ts';
 import { suite } from '../tooling/suite.ts';
@@ -164,7 +164,7 @@ test('a session can be held by hand, line by line', async () => {
   const first = { jsonrpc: '2.0', id: 1, method: 'bridge/hello', params: hello() };
   const { status } = await served.ask({ headers, body: `${JSON.stringify(first)}\n${statusCall}` });
   assert.is(status, 202);
-  assert.is(JSON.parse((await lines.next()).value).result.protocol, 1);
+  assert.is(JSON.parse((await lines.next()).value).result.protocol, spoken.newest);
   assert.equal(JSON.parse((await lines.next()).value).result.value, 1);
   stream.destroy();
 });

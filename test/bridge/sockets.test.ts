@@ -94,6 +94,14 @@ test('messages arrive as they were sent, however their bytes are cut on the way'
   );
 });
 
+test('who asks by hand may send calls as JSON-RPC says', async () => {
+  await using pair = await open();
+  const call = { jsonrpc: '2.0', id: 1, method: 'status', params: { input: {}, _meta: {} } };
+  pair.raw.write(framesOf(call, [0, 2, 'status', {}, 100, false]));
+  await pair.count(2);
+  assert.equal(pair.received, [call, { ...call, id: 2, params: { input: {}, _meta: { 'taskmesh/deadlineMs': 100 } } }]);
+});
+
 test('half a frame must become a whole one in time', async () => {
   await using pair = await open();
   const bytes = framesOf(note('first'), note('second'));

@@ -135,8 +135,8 @@ for (const way of ways) {
   });
 
   for (const [what, speaks, upgrade] of [
-    ['an older P2P service', { oldest: 0, newest: 0 }, 'Upgrade the P2P service.'],
-    ['a newer P2P service', { oldest: 2, newest: 3 }, 'Upgrade the server.'],
+    ['an older P2P service', { oldest: 1, newest: 1 }, 'Upgrade the P2P service.'],
+    ['a newer P2P service', { oldest: 3, newest: 4 }, 'Upgrade the server.'],
   ] as const) {
     test(`${what} is refused, and the error says which side to upgrade`, async () => {
       await using bridge = await openBridge(way, { speaks });

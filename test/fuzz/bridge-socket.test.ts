@@ -7,6 +7,7 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import * as assert from 'uvu/assert';
 import { serveChannel } from '../../src/bridge/far-side/serve-channel.ts';
+import { unpack } from '../../src/bridge/packed.ts';
 import { socketChannel } from '../../src/bridge/socket-channel.ts';
 import { defaultLimits } from '../../src/mesh/limits.ts';
 import type { UncheckedMesh } from '../../src/mesh/mesh.ts';
@@ -47,7 +48,7 @@ class MemorySocket extends EventEmitter {
   }
 
   write(bytes: Uint8Array, done?: () => void): void {
-    this.#reader.push(bytes, (message) => this.sent.push(message));
+    this.#reader.push(bytes, (body) => unpack(body, (message) => this.sent.push(message)));
     if (done !== undefined) queueMicrotask(done);
   }
 

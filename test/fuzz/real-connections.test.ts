@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { startP2pService } from '../../src/bridge/far-side/p2p-service.ts';
 import { ownToken } from '../../src/bridge/far-side/token-file.ts';
+import { unpack } from '../../src/bridge/packed.ts';
 import { verbs } from '../../src/bridge/protocol.ts';
 import { defaultLimits } from '../../src/mesh/limits.ts';
 import { operationNames } from '../../src/mesh/operations.ts';
@@ -38,10 +39,10 @@ function handfuls(frames: fc.Arbitrary<Uint8Array>): Uint8Array[][] {
   return Array.from({ length: count / handful }, (_, index) => all.slice(index * handful, (index + 1) * handful));
 }
 
-async function inTime(what: string, done: Promise<unknown>): Promise<void> {
+async function inTime<T>(what: string, done: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`${what} did not end within ${patienceMs} ms`)), patienceMs);
-  await Promise.race([done, promise]).finally(() => clearTimeout(timer));
+  return Promise.race([done, promise]).finally(() => clearTimeout(timer));
 }
 
 for (const [kind, frames] of [
@@ -72,23 +73,23 @@ for (const [kind, frames] of [
   });
 }
 
-/** Sends frames after a hello; resolves when a last ping is answered or the connection has ended. */
-async function overSocket(path: string, frames: readonly Uint8Array[]): Promise<void> {
+/** Sends frames after a hello, and a last ping; resolves with whether that was answered, or else the connection had ended. */
+async function overSocket(path: string, frames: readonly Uint8Array[]): Promise<boolean> {
   const socket: Socket = connect(path);
   const reader = new FrameReader(64 * 1024 * 1024);
-  await new Promise<void>((resolve) => {
+  const answered = await new Promise<boolean>((resolve) => {
+    const take = (message: unknown): void => {
+      if ((message as { id: unknown }).id === 'last') resolve(true);
+    };
     socket.on('error', () => {});
-    socket.on('close', () => resolve());
-    socket.on('data', (piece) =>
-      reader.push(piece as Uint8Array, (message) => {
-        if ((message as { id: unknown }).id === 'last') resolve();
-      }),
-    );
+    socket.on('close', () => resolve(false));
+    socket.on('data', (piece) => reader.push(piece as Uint8Array, (body) => unpack(body, take)));
     socket.write(frameOf(JSON.stringify(hello)));
     for (const frame of frames) socket.write(frame);
     socket.write(frameOf(JSON.stringify({ jsonrpc: '2.0', id: 'last', method: verbs.ping, params: {} })));
   });
   socket.destroy();
+  return answered;
 }
 
 function post(port: number, path: string, token: string, body: Uint8Array): Promise<number> {
@@ -124,6 +125,7 @@ for (const [kind, frames, bodies] of [
     });
     const port = service.rpc.flatMap((address) => (address.kind === 'http' ? [address.port] : []))[0] ?? 0;
     const token = await ownToken(folder.file('data'));
+    assert.ok(await inTime('a ping', overSocket(path, [])), 'the hello is one that the service takes');
     for (const some of handfuls(frames)) await inTime('a handful of frames', overSocket(path, some));
     for (const [index, some] of handfuls(bodies).entries()) {
       const asked = some.map((body, at) =>
@@ -134,7 +136,7 @@ for (const [kind, frames, bodies] of [
         assert.ok(status >= 200 && status < 600 && status !== 500, `${status}`);
     }
     assert.is((await service.mesh.call('status', {})).peer_id.length > 0, true);
-    await overSocket(path, []);
+    assert.ok(await inTime('a ping', overSocket(path, [])));
     await service.stop();
   });
 }

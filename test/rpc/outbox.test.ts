@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { type EncodedMessage, largeFrameBytes } from '../../src/rpc/frames.ts';
 import type { RpcMessage, RpcParams } from '../../src/rpc/message.ts';
-import { Outbox } from '../../src/rpc/outbox.ts';
+import { Outbox, type OutboxOptions } from '../../src/rpc/outbox.ts';
 import { suite } from '../tooling/suite.ts';
 
 const notification = (method: string, params: RpcParams): RpcMessage => ({ jsonrpc: '2.0', method, params });
@@ -20,8 +20,9 @@ class Scene {
   #batch: readonly EncodedMessage[] = [];
   #done: (() => void) | undefined;
 
-  constructor() {
+  constructor(options: Pick<OutboxOptions, 'maxTogether'> = {}) {
     this.outbox = new Outbox({
+      ...options,
       maxFrameBytes: 4 * largeFrameBytes,
       write: (batch, done) => {
         assert.is(this.#done, undefined, 'one batch at a time');
@@ -54,6 +55,30 @@ outbox('small ones pass the large ones that wait, which go one at a time', async
   assert.equal(await bench.next(), [2]);
   assert.equal(await bench.next(), [4, 5]);
   assert.equal(await bench.next(), [3]);
+  assert.is(bench.outbox.bytes, 0);
+});
+
+outbox('as many as go together are written at once, the others when their tick ends', async () => {
+  const batches: number[] = [];
+  const eager = new Outbox({
+    maxFrameBytes: largeFrameBytes,
+    maxTogether: 3,
+    write: (batch, done) => {
+      batches.push(batch.length);
+      done();
+    },
+  });
+  for (const id of [1, 2, 3, 4, 5, 6, 7, 8]) eager.add(request(id));
+  assert.equal(batches, [3, 3]);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(batches, [3, 3, 2]);
+});
+
+outbox('however many go together, a batch waits until the one before was taken', async () => {
+  const bench = new Scene({ maxTogether: 2 });
+  for (const id of [1, 2, 3, 4, 5]) bench.outbox.add(request(id));
+  assert.equal(await bench.next(), [1, 2]);
+  assert.equal(await bench.next(), [3, 4, 5]);
   assert.is(bench.outbox.bytes, 0);
 });
 
