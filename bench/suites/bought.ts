@@ -100,7 +100,7 @@ export const bought: Suite = {
   title: 'What the hop buys',
   question:
     'While peers send bulk, tasks, new connections and new streams: how long do HTTP requests take that do not touch P2P, and those that do, in each layout? And what does a busy HTTP side do to peers?',
-  budgetMs: { full: 290_000, quick: 22_000, smoke: 25_000 },
+  budgetMs: { full: 360_000, quick: 22_000, smoke: 25_000 },
   async plan({ runtimes, mode, folder }) {
     const cells = runtimes.flatMap((runtime) =>
       loads.flatMap((load) =>

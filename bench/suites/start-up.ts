@@ -22,7 +22,7 @@ export const startUp: Suite = {
   name: 'start-up',
   title: 'Start-up, memory, idling',
   question: 'How soon is a service ready, how much memory does it take, and what does it do while nobody asks?',
-  budgetMs: { full: 100_000, quick: 13_000, smoke: 20_000 },
+  budgetMs: { full: 110_000, quick: 13_000, smoke: 20_000 },
   async plan({ runtimes, mode, folder }) {
     if (platform() === 'win32') {
       const why = 'Windows has neither /proc nor ps to read the figures of another process from.';
