@@ -11,7 +11,7 @@ import { type CancelTimer, type Clock, systemClock } from '../mesh/clock.ts';
 import { MeshError, toMeshError } from '../mesh/errors.ts';
 import { defaultLimits, type Limits } from '../mesh/limits.ts';
 import type { Channel, ChannelEvents } from '../rpc/channel.ts';
-import { encodeFrames, FrameReader } from '../rpc/frames.ts';
+import { type EncodedMessage, encodeFrames, FrameReader, frameText } from '../rpc/frames.ts';
 import type { RpcMessage } from '../rpc/message.ts';
 import { Outbox } from '../rpc/outbox.ts';
 import { maxTogether, packOne, unpack } from './packed.ts';
@@ -56,7 +56,7 @@ class SocketChannel implements Channel {
       maxTogether,
       form: packOne,
       // Its callback comes a turn later: what waits meanwhile would wait for nothing while the socket still takes more.
-      write: (batch, done) => void (socket.write(encodeFrames(batch)) ? done() : socket.once('drain', done)),
+      write: (batch, done) => void (this.#write(batch) ? done() : socket.once('drain', done)),
     });
   }
 
@@ -85,11 +85,17 @@ class SocketChannel implements Channel {
   close(): void {
     if (this.#closed) return;
     const last = this.#outbox.takeAll();
-    if (last.length > 0) this.#socket.write(encodeFrames(last));
+    if (last.length > 0) this.#write(last);
     this.#end();
     const cancelLinger = this.#clock.setTimer(lingerMs, () => this.#socket.destroy());
     this.#socket.once('close', cancelLinger);
     this.#socket.end();
+  }
+
+  /** Answers whether the socket takes more. */
+  #write(batch: readonly EncodedMessage[]): boolean {
+    const text = frameText(batch);
+    return text === undefined ? this.#socket.write(encodeFrames(batch)) : this.#socket.write(text, 'latin1');
   }
 
   #receive(piece: Uint8Array): void {

@@ -113,6 +113,19 @@ export function encodeMessage(message: unknown, maxFrameBytes: number): EncodedM
   );
 }
 
+/**
+ * All the frames as text, a character for each byte, to be written as `latin1`: a socket takes that without a buffer made for it,
+ * which is a good part of what a small message costs. Undefined when there is more in them than ASCII, or much.
+ */
+export function frameText(messages: readonly EncodedMessage[]): string | undefined {
+  let all = '';
+  for (const { text, bytes } of messages) {
+    if (bytes !== text.length || all.length + bytes >= largeFrameBytes) return undefined;
+    all += String.fromCharCode(bytes >>> 24, (bytes >>> 16) & 0xff, (bytes >>> 8) & 0xff, bytes & 0xff) + text;
+  }
+  return all;
+}
+
 /** One buffer with all the frames. */
 export function encodeFrames(messages: readonly EncodedMessage[]): Uint8Array {
   let total = 0;

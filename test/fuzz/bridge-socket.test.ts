@@ -47,9 +47,10 @@ class MemorySocket extends EventEmitter {
     return this as EventEmitter as Socket;
   }
 
-  write(bytes: Uint8Array, done?: () => void): void {
+  write(data: Uint8Array | string, encoding?: BufferEncoding): boolean {
+    const bytes = typeof data === 'string' ? Buffer.from(data, encoding) : data;
     this.#reader.push(bytes, (body) => unpack(body, (message) => this.sent.push(message)));
-    if (done !== undefined) queueMicrotask(done);
+    return true;
   }
 
   end(): void {

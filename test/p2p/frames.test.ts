@@ -1,7 +1,15 @@
+import { Buffer } from 'node:buffer';
 import process from 'node:process';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { BrokenFrameError, encodeFrames, encodeMessage, FrameReader } from '../../src/rpc/frames.ts';
+import {
+  BrokenFrameError,
+  encodeFrames,
+  encodeMessage,
+  FrameReader,
+  frameText,
+  largeFrameBytes,
+} from '../../src/rpc/frames.ts';
 import { suite } from '../tooling/suite.ts';
 
 const maxFrameBytes = 1024 * 1024;
@@ -43,6 +51,30 @@ frames('any messages come out as they went in, however their bytes are cut into 
     }),
     { seed, numRuns: 500 },
   );
+});
+
+frames('what is ASCII may be written as text, and makes the same bytes', () => {
+  console.log(`seed ${seed}`);
+  const texts = fc.string({ unit: fc.constantFrom('a', '"', '\u007f', '\u0080', 'é', '🚀', '\ud800'), maxLength: 300 });
+  const messages = fc.array(fc.oneof(fc.string({ maxLength: 1000 }), texts), { minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(messages, (sent) => {
+      const encoded = sent.map((message) => encodeMessage(message, maxFrameBytes));
+      const text = frameText(encoded);
+      assert.is(
+        text === undefined,
+        encoded.some((each) => each.bytes !== each.text.length),
+      );
+      if (text !== undefined) assert.equal(Buffer.from(text, 'latin1'), encodeFrames(encoded));
+    }),
+    { seed, numRuns: 500 },
+  );
+});
+
+frames('what is large is not written as text', () => {
+  const half = encodeMessage('x'.repeat(largeFrameBytes / 2), maxFrameBytes);
+  assert.is.not(frameText([half]), undefined);
+  assert.is(frameText([half, half]), undefined);
 });
 
 frames('bytes that come one at a time make the same message', () => {
