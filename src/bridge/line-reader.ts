@@ -3,13 +3,12 @@
  * a body has its own framing and people may want to read along.
  */
 
-import { BrokenFrameError, type EncodedMessage } from '../rpc/frames.ts';
+import { BrokenFrameError, type EncodedMessage, parseFrame } from '../rpc/frames.ts';
 
 const newline = 0x0a;
 
 export class LineReader {
   readonly #maxLineBytes: number;
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   #pieces: Uint8Array[] = [];
   #buffered = 0;
 
@@ -24,7 +23,7 @@ export class LineReader {
       this.#keep(rest.subarray(0, end));
       rest = rest.subarray(end + 1);
       const line = this.#take();
-      if (line.byteLength > 0) deliver(this.#parse(line));
+      if (line.byteLength > 0) deliver(parseFrame(line));
     }
     this.#keep(rest);
   }
@@ -32,7 +31,7 @@ export class LineReader {
   /** Nothing more will come: a last line without its end counts too. */
   finish(deliver: (message: unknown) => void): void {
     const line = this.#take();
-    if (line.byteLength > 0) deliver(this.#parse(line));
+    if (line.byteLength > 0) deliver(parseFrame(line));
   }
 
   #keep(piece: Uint8Array): void {
@@ -50,14 +49,6 @@ export class LineReader {
     this.#pieces = [];
     this.#buffered = 0;
     return all;
-  }
-
-  #parse(line: Uint8Array): unknown {
-    try {
-      return JSON.parse(this.#decoder.decode(line));
-    } catch (cause) {
-      throw new BrokenFrameError('invalid_json', 'A line came that is not UTF-8 JSON.', { cause });
-    }
   }
 }
 

@@ -81,7 +81,7 @@ export class FrameReader {
   }
 }
 
-/** The message in a frame's body. Throws `BrokenFrameError`. */
+/** The message in a frame's body, or in a line. Throws `BrokenFrameError`. */
 export function parseFrame(body: Uint8Array): unknown {
   try {
     // A decoder that throws by itself takes four times as long on Node.
@@ -89,7 +89,7 @@ export function parseFrame(body: Uint8Array): unknown {
     const buffer = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     return JSON.parse(buffer.toString());
   } catch (cause) {
-    throw new BrokenFrameError('invalid_json', 'A frame came that is not UTF-8 JSON.', { cause });
+    throw new BrokenFrameError('invalid_json', 'A message came that is not UTF-8 JSON.', { cause });
   }
 }
 

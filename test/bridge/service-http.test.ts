@@ -123,6 +123,12 @@ for (const [what, asked, status, code] of [
   ['an input that does not fit', { path: '/rpc/get', body: '{"task_id":3}' }, 400, 'invalid_params'],
   ['a body that is no JSON', { path: '/rpc/get', body: '{' }, 400, 'invalid_json'],
   ['a body that is too large', { path: '/rpc/get', body: `"${'x'.repeat(5 << 20)}"` }, 413, 'payload_too_large'],
+  [
+    'a body of unknown length that turns out too large',
+    { path: '/rpc/get', headers: { ...bearer, 'transfer-encoding': 'chunked' }, body: `"${'x'.repeat(5 << 20)}"` },
+    413,
+    'payload_too_large',
+  ],
   ['a session that is none', { headers: { ...bearer, 'taskmesh-session': 'x' } }, 400, 'invalid_message'],
 ] as const satisfies [string, Ask, number, string][]) {
   test(`${what} is refused with ${status} ${code}`, async () => {

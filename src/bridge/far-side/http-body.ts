@@ -3,22 +3,41 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Failure, MeshError } from '../../mesh/errors.ts';
 
-/** Throws `payload_too_large`; `piece` gets the bytes as they come. */
-export async function readBody(
+/** Rejects with `payload_too_large`, and with what `piece` throws; `piece` gets the bytes as they come. */
+export function readBody(
   request: IncomingMessage,
   maxBytes: number,
   piece: (bytes: Uint8Array) => void,
 ): Promise<void> {
-  const tooLarge = (): MeshError =>
-    new MeshError('payload_too_large', `A body may be ${maxBytes} bytes long.`, { details: { max_bytes: maxBytes } });
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw tooLarge();
-    piece(chunk);
-  }
+  return new Promise((resolve, reject) => {
+    let bytes = 0;
+    /** What still comes is dropped: who is still sending does not read the answer. */
+    const stop = (cause: unknown): void => {
+      request.off('data', take).resume();
+      reject(cause);
+    };
+    const take = (chunk: Uint8Array): void => {
+      bytes += chunk.byteLength;
+      try {
+        if (bytes > maxBytes) throw tooLarge(maxBytes);
+        piece(chunk);
+      } catch (cause) {
+        stop(cause);
+      }
+    };
+    if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
+      stop(tooLarge(maxBytes));
+      return;
+    }
+    request.on('data', take);
+    request.once('end', resolve);
+    request.once('error', reject);
+    request.once('close', () => reject(new MeshError('cancelled', 'The request ended before its body did.')));
+  });
 }
+
+const tooLarge = (maxBytes: number): MeshError =>
+  new MeshError('payload_too_large', `A body may be ${maxBytes} bytes long.`, { details: { max_bytes: maxBytes } });
 
 /** One JSON value. Throws `payload_too_large` or `invalid_json`. */
 export async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
