@@ -9,6 +9,7 @@ import { listenHttp } from '../../src/bridge/far-side/listen-http.ts';
 import { listenSocket } from '../../src/bridge/far-side/listen-socket.ts';
 import { serveChannel } from '../../src/bridge/far-side/serve-channel.ts';
 import { socketChannel } from '../../src/bridge/socket-channel.ts';
+import { checked } from '../../src/mesh/checked.ts';
 import { defaultLimits as limits } from '../../src/mesh/limits.ts';
 import { formatRpcAddress, parseRpcAddress } from '../../src/mesh/rpc-address.ts';
 import type { Channel } from '../../src/rpc/channel.ts';
@@ -28,5 +29,5 @@ const listener =
         maxConnections: limits.maxBridges,
         serve: (socket: Socket) => serve(socketChannel(socket, { limits })),
       })
-    : await listenHttp(asked, { token, node, limits, serve });
+    : await listenHttp(asked, { token, mesh: checked(node, limits), limits, serve });
 await serveUntilStdinEnds(formatRpcAddress(listener.address));

@@ -7,6 +7,7 @@ import { listenHttp } from '../../src/bridge/far-side/listen-http.ts';
 import type { RpcListener } from '../../src/bridge/far-side/rpc-listener.ts';
 import { serveChannel } from '../../src/bridge/far-side/serve-channel.ts';
 import { hello, spoken } from '../../src/bridge/protocol.ts';
+import { checked } from '../../src/mesh/checked.ts';
 import { defaultLimits, type Limits } from '../../src/mesh/limits.ts';
 import { errorCode } from '../support/error-code.ts';
 import { suite } from '../tooling/suite.ts';
@@ -37,7 +38,12 @@ async function serve(limits: Partial<Limits> = {}): Promise<Served> {
   const node = scriptedNode();
   const listener = await listenHttp(
     { kind: 'http', host: '127.0.0.1', port: 0 },
-    { token, node, limits: all, serve: (channel) => void serveChannel(channel, { node: () => node, limits: all }) },
+    {
+      token,
+      mesh: checked(node, all),
+      limits: all,
+      serve: (channel) => void serveChannel(channel, { node: () => node, limits: all }),
+    },
   );
   const { port } = listener.address as { port: number };
   const ask: Served['ask'] = ({ method = 'POST', path = '/rpc', headers = bearer, body = '' }) =>
@@ -202,7 +208,7 @@ test('a port that is taken is refused with address_in_use', async () => {
   await using served = await serve();
   const again = listenHttp(served.listener.address as { kind: 'http'; host: '127.0.0.1'; port: number }, {
     token,
-    node: scriptedNode(),
+    mesh: checked(scriptedNode()),
     limits: defaultLimits,
     serve: () => {},
   });

@@ -9,6 +9,7 @@ import { memoryChannels } from '../../src/bridge/memory-channel.ts';
 import { type NearSide, nearSide } from '../../src/bridge/near-side.ts';
 import type { ProtocolRange } from '../../src/bridge/protocol.ts';
 import { socketChannel } from '../../src/bridge/socket-channel.ts';
+import { checked } from '../../src/mesh/checked.ts';
 import { defaultLimits, type Limits } from '../../src/mesh/limits.ts';
 import type { CallOptions, MeshEvent } from '../../src/mesh/mesh.ts';
 import type { Channel } from '../../src/rpc/channel.ts';
@@ -70,7 +71,10 @@ export async function openBridge(way: (typeof ways)[number], { limits, speaks }:
     }
     if (way === 'http') {
       return connectTo(
-        await listenHttp({ kind: 'http', host: '127.0.0.1', port: 0 }, { token, node, limits: all, serve }),
+        await listenHttp(
+          { kind: 'http', host: '127.0.0.1', port: 0 },
+          { token, mesh: checked(node, all), limits: all, serve },
+        ),
       );
     }
     const folder = await tempFolder();

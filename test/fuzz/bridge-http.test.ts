@@ -5,9 +5,11 @@
 
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import * as assert from 'uvu/assert';
 import { answerOperation, answerRequest } from '../../src/bridge/far-side/http-one-shot.ts';
 import { LineReader } from '../../src/bridge/line-reader.ts';
+import { checked } from '../../src/mesh/checked.ts';
 import { defaultLimits } from '../../src/mesh/limits.ts';
 import type { UncheckedMesh } from '../../src/mesh/mesh.ts';
 import { operationNames } from '../../src/mesh/operations.ts';
@@ -15,7 +17,7 @@ import { BrokenFrameError } from '../../src/rpc/frames.ts';
 import { suite } from '../tooling/suite.ts';
 import { bridgeMessages } from './bridge-messages.ts';
 import { inputOf } from './carriage-messages.ts';
-import { bare, feedAll, mutatedFrames, randomFrames, seed } from './frame-sources.ts';
+import { bare, feedAll, frameCount, mutatedFrames, randomFrames, seed } from './frame-sources.ts';
 import { withoutGrowth } from './heap.ts';
 
 const test = suite('fuzzed bridge over HTTP');
@@ -23,19 +25,22 @@ console.log(`seed ${seed}`);
 
 const limits = { ...defaultLimits, maxBridgeFrameBytes: 64 * 1024, maxBodyBytes: 64 * 1024 };
 
-const node: UncheckedMesh = { call: async () => ({}) as never, subscribe: () => () => {} };
+let calls = 0;
+const node: UncheckedMesh = {
+  async call() {
+    calls++;
+    return {} as never;
+  },
+  subscribe: () => () => {},
+};
+const mesh = checked(node, limits);
 
 /** An HTTP request whose body is the bytes, and what is answered. */
 function exchange(body: Uint8Array): { request: IncomingMessage; response: ServerResponse; answer: () => unknown } {
   let text: string | undefined;
-  const request = {
-    headers: {},
-    async *[Symbol.asyncIterator]() {
-      const half = body.byteLength >> 1;
-      yield body.subarray(0, half);
-      yield body.subarray(half);
-    },
-  };
+  const half = body.byteLength >> 1;
+  const halves = [body.subarray(0, half), body.subarray(half)].filter(({ byteLength }) => byteLength > 0);
+  const request = Object.assign(Readable.from(halves), { headers: {} });
   const response = Object.assign(new EventEmitter(), {
     headersSent: false,
     destroyed: false,
@@ -58,8 +63,8 @@ async function feedHttp(bodies: readonly Uint8Array[]): Promise<void> {
     const plain = exchange(body);
     const operation = operationNames[index % operationNames.length] ?? '';
     const both = [
-      answerRequest({ ...rpc, node, limits }),
-      answerOperation({ ...plain, node, limits }, index % 10 === 0 ? '__proto__' : operation),
+      answerRequest({ ...rpc, mesh, limits }),
+      answerOperation({ ...plain, mesh, limits }, index % 10 === 0 ? '__proto__' : operation),
     ];
     readLines(body);
     return both.map(async (done, which) => {
@@ -94,6 +99,7 @@ test('HTTP, 100,000 mutated requests: no crash, no growth, each is answered', as
     () => feedAll(bodies, feedHttp, 5_000),
     () => feedAll(bodies, feedHttp),
   );
+  assert.ok(calls > frameCount / 100, `only ${calls} calls got as far as the node`);
 });
 
 test.run();

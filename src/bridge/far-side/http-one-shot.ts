@@ -1,13 +1,12 @@
 /**
  * One operation by one HTTP request, for curl and for scripts: `POST /rpc` with a JSON-RPC request, or `POST /rpc/<operation>`
- * with the operation's input. No hello, no session; the input is checked here, because nobody has before.
+ * with the operation's input. No hello, no session.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { checked } from '../../mesh/checked.ts';
 import { MeshError, toMeshError } from '../../mesh/errors.ts';
 import type { Limits } from '../../mesh/limits.ts';
-import type { UncheckedMesh } from '../../mesh/mesh.ts';
+import type { Mesh } from '../../mesh/mesh.ts';
 import { isOperationName, operationNames } from '../../mesh/operations.ts';
 import { failureOf } from '../../rpc/errors.ts';
 import { kindOf, type RpcRequest } from '../../rpc/message.ts';
@@ -17,7 +16,7 @@ import { answerJson, readJson, statusOf } from './http-body.ts';
 export interface OneShot {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly node: UncheckedMesh;
+  readonly mesh: Mesh;
   readonly limits: Limits;
 }
 
@@ -55,7 +54,7 @@ export async function answerOperation(shot: OneShot, operation: string): Promise
 }
 
 /** Stops when the client goes away. */
-async function run({ node, limits, response }: OneShot, operation: string, input: unknown): Promise<object> {
+async function run({ mesh, response }: OneShot, operation: string, input: unknown): Promise<object> {
   if (!isOperationName(operation)) {
     throw new MeshError(
       'unknown_operation',
@@ -64,5 +63,5 @@ async function run({ node, limits, response }: OneShot, operation: string, input
   }
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  return await checked(node, limits).call(operation, input as never, { signal: gone.signal });
+  return await mesh.call(operation, input as never, { signal: gone.signal });
 }

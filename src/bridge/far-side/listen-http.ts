@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../mesh/clock.ts';
 import { MeshError, toMeshError } from '../../mesh/errors.ts';
 import type { Limits } from '../../mesh/limits.ts';
-import type { UncheckedMesh } from '../../mesh/mesh.ts';
+import type { Mesh } from '../../mesh/mesh.ts';
 import type { RpcAddress } from '../../mesh/rpc-address.ts';
 import type { Channel } from '../../rpc/channel.ts';
 import { rpcPath, sessionHeader } from '../http-channel.ts';
@@ -22,7 +22,8 @@ import { lastWordsMs, type RpcListener } from './rpc-listener.ts';
 
 export interface ListenHttpOptions {
   token: string;
-  node: UncheckedMesh;
+  /** Answers single requests. */
+  mesh: Mesh;
   limits: Limits;
   /** Serves a session until it ends. */
   serve(channel: Channel): void;
@@ -34,7 +35,7 @@ const spareConnections = 32;
 /** Throws `address_in_use` or `invalid_config`. */
 export async function listenHttp(
   address: RpcAddress & { kind: 'http' },
-  { token, node, limits, serve }: ListenHttpOptions,
+  { token, mesh, limits, serve }: ListenHttpOptions,
 ): Promise<RpcListener> {
   const sessions = new Map<string, HttpSession>();
 
@@ -80,7 +81,7 @@ export async function listenHttp(
     if (method !== 'POST') {
       throw new MeshError('invalid_message', `GET ${rpcPath} opens a session; everything else is a POST.`);
     }
-    const shot = { request, response, node, limits };
+    const shot = { request, response, mesh, limits };
     if (path !== rpcPath) return await answerOperation(shot, decodeURIComponent(path.slice(rpcPath.length + 1)));
     const id = headers[sessionHeader];
     if (id === undefined) await answerRequest(shot);

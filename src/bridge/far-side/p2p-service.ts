@@ -45,6 +45,8 @@ export async function startP2pService({
 }: P2pServiceOptions): Promise<P2pService> {
   if (rpc.length === 0) throw new MeshError('invalid_config', 'The P2P service must listen somewhere: --rpc-listen.');
   const node = createNode(options);
+  // Servers check what they send, but may be of another build, and whoever may open the socket may use it by hand.
+  const mesh = checked(node, limits);
   const listeners: RpcListener[] = [];
   const endpoints = new Set<Endpoint>();
   let stopped: Promise<void> | undefined;
@@ -62,7 +64,7 @@ export async function startP2pService({
     const secret = await ownToken(options.dataFolder);
     const serve = (channel: Channel, required: boolean): void => {
       const endpoint = serveChannel(channel, {
-        node: () => node,
+        node: () => mesh,
         token: { secret, required },
         limits,
         onClosed: () => endpoints.delete(endpoint),
@@ -78,7 +80,7 @@ export async function startP2pService({
               serve: (socket: Socket) => serve(socketChannel(socket, { limits }), false),
             })
           : // Each request has brought the token before its session is served.
-            await listenHttp(address, { token: secret, node, limits, serve: (channel) => serve(channel, false) }),
+            await listenHttp(address, { token: secret, mesh, limits, serve: (channel) => serve(channel, false) }),
       );
     }
   } catch (error) {
@@ -88,7 +90,7 @@ export async function startP2pService({
   return {
     rpc: listeners.map(({ address }) => address),
     tokenFile: tokenFileOf(options.dataFolder),
-    mesh: checked(node),
+    mesh,
     stop() {
       stopped ??= stop();
       return stopped;

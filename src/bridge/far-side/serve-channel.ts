@@ -5,10 +5,10 @@
 
 import { getLogger } from '@logtape/logtape';
 import { version } from '../../mesh/build.ts';
-import { systemClock } from '../../mesh/clock.ts';
+import { type Clock, systemClock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
 import { defaultLimits, type Limits } from '../../mesh/limits.ts';
-import type { CallOptions, TaskProgress, UncheckedMesh } from '../../mesh/mesh.ts';
+import type { CallOptions, Mesh, TaskProgress, UncheckedMesh } from '../../mesh/mesh.ts';
 import { isOperationName } from '../../mesh/operations.ts';
 import type { Channel } from '../../rpc/channel.ts';
 import { Endpoint } from '../../rpc/endpoint.ts';
@@ -22,20 +22,21 @@ const log = getLogger(['taskmesh', 'bridge']);
 
 export interface ServeChannelOptions {
   /** The node; undefined while there is none. */
-  node(): UncheckedMesh | undefined;
+  node(): Mesh | UncheckedMesh | undefined;
   /** The secret that a hello carries: always, or not at all where the way across is guarded by something else. */
   token?: { readonly secret: string; readonly required: boolean };
   /** Verbs of this way alone, such as starting and stopping the node. */
   control?: Readonly<Record<string, (params: RpcParams) => Promise<unknown>>>;
   onClosed?(): void;
   limits?: Limits;
+  clock?: Clock;
   /** For tests of what an older or newer build says. */
   speaks?: ProtocolRange;
 }
 
 /** Serves until the channel ends, or until the endpoint is closed. */
 export function serveChannel(channel: Channel, options: ServeChannelOptions): Endpoint {
-  const { control = {}, token, limits = defaultLimits, speaks } = options;
+  const { control = {}, token, limits = defaultLimits, clock = systemClock, speaks } = options;
   let greeted = false;
   let unsubscribe: (() => void) | undefined;
 
@@ -43,6 +44,7 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
     if (token !== undefined && (token.required || params.token !== undefined)) checkSecret(params.token, token.secret);
     const protocol = agree(params as Partial<Hello>, speaks);
     greeted = true;
+    cancelGreeting();
     const { maxInFlight, maxBufferedBytes, maxBridgeFrameBytes: maxFrameBytes } = limits;
     return { protocol, build: version, limits: { maxInFlight, maxBufferedBytes, maxFrameBytes } };
   };
@@ -73,7 +75,7 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
   };
 
   const endpoint = new Endpoint(channel, {
-    clock: systemClock,
+    clock,
     maxInFlight: limits.maxInFlight,
     maxBufferedBytes: limits.maxBufferedBytes,
     closedError: () => new MeshError('mesh_down', 'The server side of the bridge is gone.'),
@@ -85,10 +87,15 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
     },
     onFault: (method, thrown) => log.error('{method} failed inside: {error}', { method, error: thrown }),
     onClosed() {
+      cancelGreeting();
       unsubscribe?.();
       options.onClosed?.();
     },
   });
+  const { callDeadlineMs } = limits;
+  const cancelGreeting = clock.setTimer(callDeadlineMs, () =>
+    endpoint.refuse(new MeshError('timeout', `No hello came within ${callDeadlineMs} ms of the connection.`)),
+  );
   return endpoint;
 }
 
