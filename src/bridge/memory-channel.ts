@@ -10,26 +10,31 @@ export interface MemoryChannel extends Channel {
   bufferedBytes: number;
 }
 
-/** Both ends. Closing one closes the other. */
+/** Both ends. Closing one closes the other, which gets what was posted before. */
 export function memoryChannels(): [MemoryChannel, MemoryChannel] {
   const events: (ChannelEvents | undefined)[] = [undefined, undefined];
-  let closed = false;
-  const side = (own: 0 | 1): MemoryChannel => ({
+  const closed = [false, false];
+  const end = (side: 0 | 1): void => {
+    if (closed[side]) return;
+    closed[side] = true;
+    events[side]?.closed();
+  };
+  const make = (own: 0 | 1, other: 0 | 1): MemoryChannel => ({
     bufferedBytes: 0,
     open(handlers) {
       events[own] = handlers;
     },
     post(message) {
+      if (closed[own]) return;
       const copy = structuredClone(message);
       queueMicrotask(() => {
-        if (!closed) events[1 - own]?.message(copy);
+        if (!closed[other]) events[other]?.message(copy);
       });
     },
     close() {
-      if (closed) return;
-      closed = true;
-      for (const end of events) end?.closed();
+      end(own);
+      queueMicrotask(() => end(other));
     },
   });
-  return [side(0), side(1)];
+  return [make(0, 1), make(1, 0)];
 }

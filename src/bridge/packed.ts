@@ -71,9 +71,19 @@ export function unpack(slots: unknown, deliver: (message: unknown) => void): voi
         deliver({ jsonrpc: '2.0', id: slots[at + 1], result: slots[at + 2] });
         at += 3;
         break;
-      default:
+      case whole:
         deliver(slots[at + 1]);
         at += 2;
+        break;
+      default:
+        deliver(slots);
+        return;
     }
   }
+}
+
+/** What `packOne` made. A list with more in it than one message is handed over as it is. */
+export function unpackOne(body: unknown, deliver: (message: unknown) => void): void {
+  if (Array.isArray(body) && body.length > (body[0] === request ? 6 : 3)) deliver(body);
+  else unpack(body, deliver);
 }

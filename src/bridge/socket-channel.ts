@@ -11,10 +11,11 @@ import { type CancelTimer, type Clock, systemClock } from '../mesh/clock.ts';
 import { MeshError, toMeshError } from '../mesh/errors.ts';
 import { defaultLimits, type Limits } from '../mesh/limits.ts';
 import type { Channel, ChannelEvents } from '../rpc/channel.ts';
+import { failureOf } from '../rpc/errors.ts';
 import { type EncodedMessage, encodeFrames, FrameReader, frameText } from '../rpc/frames.ts';
 import type { RpcMessage } from '../rpc/message.ts';
 import { Outbox } from '../rpc/outbox.ts';
-import { maxTogether, packOne, unpack } from './packed.ts';
+import { maxTogether, packOne, unpackOne } from './packed.ts';
 
 /** How long a closed socket may take to hand over what was written before it is cut, in milliseconds. */
 const lingerMs = 1_000;
@@ -83,10 +84,19 @@ class SocketChannel implements Channel {
   }
 
   close(): void {
-    if (this.#closed) return;
+    if (!this.#closed) this.#endAfterLastWords();
+  }
+
+  /** The far side hears why, if it still listens. */
+  #refuse(cause: MeshError): void {
+    this.#outbox.add({ jsonrpc: '2.0', id: null, error: failureOf(cause) });
+    this.#endAfterLastWords(cause);
+  }
+
+  #endAfterLastWords(cause?: Error): void {
     const last = this.#outbox.takeAll();
     if (last.length > 0) this.#write(last);
-    this.#end();
+    this.#end(cause);
     const cancelLinger = this.#clock.setTimer(lingerMs, () => this.#socket.destroy());
     this.#socket.once('close', cancelLinger);
     this.#socket.end();
@@ -103,7 +113,7 @@ class SocketChannel implements Channel {
     try {
       this.#reader.push(piece, this.#deliver);
     } catch (thrown) {
-      this.#break(toMeshError(thrown));
+      this.#refuse(toMeshError(thrown));
       return;
     }
     if (!this.#reader.insideFrame || this.#closed) this.#clearFrameTimer();
@@ -112,7 +122,7 @@ class SocketChannel implements Channel {
 
   readonly #deliver = (body: unknown): void => {
     this.#clearFrameTimer();
-    unpack(body, this.#handOver);
+    unpackOne(body, this.#handOver);
   };
 
   readonly #handOver = (message: unknown): void => {
@@ -121,7 +131,7 @@ class SocketChannel implements Channel {
 
   readonly #onHalfFrame = (): void => {
     const { frameDeadlineMs } = this.#limits;
-    this.#break(new MeshError('invalid_message', `A frame was not complete after ${frameDeadlineMs} ms.`));
+    this.#refuse(new MeshError('invalid_message', `A frame was not complete after ${frameDeadlineMs} ms.`));
   };
 
   #break(cause: Error): void {

@@ -65,6 +65,8 @@ export class Endpoint {
   readonly #pending = new Map<RpcId, OutgoingCall>();
   readonly #late = new Map<RpcId, LateResult>();
   readonly #incoming = new Map<RpcId, IncomingCall>();
+  /** Not the size of that map: an id may be repeated. */
+  #serving = 0;
   #nextId = 1;
   #closed = false;
   /** What the far side said about the whole channel, before it ends it. */
@@ -96,7 +98,7 @@ export class Endpoint {
 
   /** Requests of the far end that are being worked on. */
   get serving(): number {
-    return this.#incoming.size;
+    return this.#serving;
   }
 
   get closed(): boolean {
@@ -127,7 +129,7 @@ export class Endpoint {
   refuse(error: MeshError): void {
     if (this.#closed) return;
     this.#channel.post({ jsonrpc: '2.0', id: null, error: failureOf(error) });
-    this.close();
+    this.close(error);
   }
 
   /** Ends the channel: what is in flight fails with the closed error, what is being served is aborted. Idempotent. */
@@ -182,7 +184,7 @@ export class Endpoint {
         return;
       default:
         if (this.#options.onInvalid) this.#options.onInvalid(message);
-        else this.close(new MeshError('invalid_message', 'The far side sent something that is no JSON-RPC message.'));
+        else this.refuse(new MeshError('invalid_message', 'What came is no message of JSON-RPC 2.0.'));
     }
   }
 
@@ -218,10 +220,7 @@ export class Endpoint {
   }
 
   #serve({ id, method, params = {} }: RpcRequest): void {
-    if (
-      this.#incoming.size >= this.#options.maxInFlight ||
-      this.#channel.bufferedBytes > this.#options.maxBufferedBytes
-    ) {
+    if (this.#serving >= this.#options.maxInFlight || this.#channel.bufferedBytes > this.#options.maxBufferedBytes) {
       this.#refuse(
         id,
         new MeshError('busy', 'The node has as many calls in flight as it takes. Try again a little later.'),
@@ -231,6 +230,7 @@ export class Endpoint {
     const call = new IncomingCall(params._meta, this.#source);
     // A repeated id is allowed (some clients send one): the newest call of an id is the one that a cancellation reaches.
     this.#incoming.set(id, call);
+    this.#serving++;
     this.#options.handle(method, params, call).then(
       (result) => {
         this.#ended(id, call);
@@ -257,12 +257,13 @@ export class Endpoint {
 
   #ended(id: RpcId, call: IncomingCall): void {
     call.end();
+    this.#serving--;
     if (this.#incoming.get(id) === call) this.#incoming.delete(id);
     this.#idle();
   }
 
   #idle(): void {
-    if (this.#pending.size === 0 && this.#incoming.size === 0 && !this.#closed) this.#options.onIdle?.();
+    if (this.#pending.size === 0 && this.#serving === 0 && !this.#closed) this.#options.onIdle?.();
   }
 
   #end(thrown?: Error, unsent?: ReadonlySet<RpcId>): void {

@@ -7,7 +7,7 @@ import { listenSocket } from '../../src/bridge/far-side/listen-socket.ts';
 import { socketChannel } from '../../src/bridge/socket-channel.ts';
 import { defaultLimits, type Limits } from '../../src/mesh/limits.ts';
 import type { Channel } from '../../src/rpc/channel.ts';
-import { encodeFrames, encodeMessage } from '../../src/rpc/frames.ts';
+import { encodeFrames, encodeMessage, FrameReader } from '../../src/rpc/frames.ts';
 import type { RpcMessage } from '../../src/rpc/message.ts';
 import { errorCode } from '../support/error-code.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -27,6 +27,21 @@ interface Pair extends AsyncDisposable {
   count(messages: number): Promise<void>;
   /** Resolves with the cause when the channel has ended. */
   closed: Promise<Error | undefined>;
+}
+
+/** What the other side said at the end of a connection, in an error that answers no request. */
+async function lastWord(raw: Socket): Promise<string> {
+  const reader = new FrameReader(defaultLimits.maxBridgeFrameBytes);
+  let said = '';
+  raw.on('error', () => {});
+  raw.on('data', (piece: Uint8Array) =>
+    reader.push(piece, (message) => {
+      const { id, error } = message as { id: unknown; error: { message: string } };
+      if (id === null) said = error.message;
+    }),
+  );
+  await new Promise((resolve) => raw.once('close', resolve));
+  return said;
 }
 
 async function open(limits: Partial<Limits> = {}): Promise<Pair> {
@@ -94,6 +109,15 @@ test('messages arrive as they were sent, however their bytes are cut on the way'
   );
 });
 
+test('a frame is one message: a list of several, or of a kind that is not known, is none', async () => {
+  await using pair = await open();
+  const call = [0, 1, 'status', {}, 100, false];
+  const notMessages = [[...call, ...call], [1, 1, {}, 1, 2, {}], [7, note('x')], []];
+  pair.raw.write(framesOf(...(notMessages as unknown as object[])));
+  await pair.count(notMessages.length);
+  assert.equal(pair.received, notMessages);
+});
+
 test('who asks by hand may send calls as JSON-RPC says', async () => {
   await using pair = await open();
   const call = { jsonrpc: '2.0', id: 1, method: 'status', params: { input: {}, _meta: {} } };
@@ -128,13 +152,12 @@ for (const [what, bytes, why] of [
   ['a frame that is no UTF-8', Buffer.from([0, 0, 0, 3, 0x22, 0xff, 0x22]), 'not UTF-8 JSON'],
   ['somebody who speaks HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'announced'],
 ] as const) {
-  test(`${what} ends the connection`, async () => {
+  test(`${what} ends the connection, and who sent it hears why`, async () => {
     await using pair = await open();
-    const ended = new Promise((resolve) => pair.raw.once('close', resolve));
-    pair.raw.resume();
+    const last = lastWord(pair.raw);
     pair.raw.write(bytes);
     assert.match((await pair.closed)?.message ?? '', why);
-    await ended;
+    assert.match(await last, why);
   });
 }
 
@@ -224,16 +247,11 @@ listening('a socket that answers is in use; who holds it is not disturbed', () =
   }),
 );
 
-listening('more connections than may be are closed', () =>
+listening('more connections than may be are turned away, and hear why', () =>
   inFolder(async (folder) => {
     const listener = await listenSocket(folder.file('s'), { ...options, maxConnections: 1 });
     const [one, two] = [connect(folder.file('s')), connect(folder.file('s'))];
-    const closed = (socket: Socket): Promise<string> =>
-      new Promise((resolve) => {
-        socket.on('error', () => {});
-        socket.resume().once('close', () => resolve(socket === one ? 'one' : 'two'));
-      });
-    assert.ok(await Promise.race([closed(one), closed(two)]));
+    assert.match(await Promise.race([lastWord(one), lastWord(two)]), '1 servers are connected');
     for (const socket of [one, two]) socket.destroy();
     listener.stopAccepting();
     await listener.close();

@@ -21,6 +21,12 @@ for (const way of ways) {
     assert.ok(welcome.limits.maxInFlight > 0);
   });
 
+  test('who says no hello in time is told so, and let go', async () => {
+    await using bridge = await openBridge(way, { limits: { callDeadlineMs: 50 } });
+    await bridge.closed;
+    assert.ok(bridge.near.closed);
+  });
+
   test('before the hello nothing is answered', async () => {
     await using bridge = await openBridge(way);
     assert.is(await errorCode(bridge.ask('echo', 1)), 'unauthorized');

@@ -2,6 +2,7 @@ import * as assert from 'uvu/assert';
 import { memoryChannels } from '../../src/bridge/memory-channel.ts';
 import { MeshError } from '../../src/mesh/errors.ts';
 import { Endpoint, type EndpointOptions, type Handler } from '../../src/rpc/endpoint.ts';
+import type { RpcMessage } from '../../src/rpc/message.ts';
 import { errorCode } from '../support/error-code.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { suite } from '../tooling/suite.ts';
@@ -132,6 +133,35 @@ test('a call whose signal has fired already is not sent', async () => {
   assert.is(await errorCode(near.request('x', {}, { deadlineMs: 10, signal: AbortSignal.abort() })), 'cancelled');
   await settled();
   assert.is(served, 0);
+});
+
+test('calls that repeat an id count each, so that no more are served than may be', async () => {
+  const gate = Promise.withResolvers<object>();
+  const { far, ends } = connect(() => gate.promise, { maxInFlight: 2 });
+  const answers: unknown[] = [];
+  const raw = ends[0];
+  const request: RpcMessage = { jsonrpc: '2.0', id: 1, method: 'x', params: {} };
+  raw.open({ message: (message) => answers.push(message), closed() {} });
+  for (let count = 0; count < 3; count++) raw.post(request);
+  await settled();
+  assert.is(far.serving, 2);
+  assert.is((answers as { error: { data: { error: string } } }[])[0]?.error.data.error, 'busy');
+  gate.resolve({});
+  await settled();
+  assert.is(far.serving, 0);
+  assert.is(answers.length, 3);
+});
+
+test('what is no message ends the channel, and who sent it hears why', async () => {
+  const { ends } = connect(async () => ({}));
+  const answers: unknown[] = [];
+  const closed = Promise.withResolvers<void>();
+  ends[0].open({ message: (message) => answers.push(message), closed: () => closed.resolve() });
+  ends[0].post('nonsense' as never);
+  await closed.promise;
+  const [{ id, error }] = answers as [{ id: unknown; error: { message: string } }];
+  assert.is(id, null);
+  assert.match(error.message, 'no message of JSON-RPC');
 });
 
 test('more calls than allowed are refused as busy, and work again when some ended', async () => {

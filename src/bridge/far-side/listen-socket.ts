@@ -7,14 +7,23 @@ import { chmodSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
+import { getLogger } from '@logtape/logtape';
 import { systemClock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
 import { makeFolder } from '../../mesh/own-files.ts';
 import { maxSocketPathBytes } from '../../mesh/rpc-address.ts';
+import { failureOf } from '../../rpc/errors.ts';
 import { isListenedOn } from '../probe-socket.ts';
+import { socketChannel } from '../socket-channel.ts';
 import { lastWordsMs, type RpcListener } from './rpc-listener.ts';
 
+const log = getLogger(['taskmesh', 'bridge']);
+
+/** So many more are accepted, to be told that there are too many. */
+const spareConnections = 16;
+
 export interface ListenSocketOptions {
+  /** Who comes beyond these is told `busy`. */
   maxConnections: number;
   /** Serves the connection until it ends. */
   serve(socket: Socket): void;
@@ -26,11 +35,13 @@ export async function listenSocket(path: string, { maxConnections, serve }: List
   await removeStale(path);
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
+    const full = sockets.size >= maxConnections;
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    serve(socket);
+    if (full) turnAway(socket, maxConnections);
+    else serve(socket);
   });
-  server.maxConnections = maxConnections;
+  server.maxConnections = maxConnections + spareConnections;
   await bind(server, path);
   const own = lstatSync(path).ino;
   const remove = (): void => {
@@ -54,6 +65,17 @@ export async function listenSocket(path: string, { maxConnections, serve }: List
       cancelTimer();
     },
   };
+}
+
+function turnAway(socket: Socket, maxConnections: number): void {
+  log.warning('{count} servers are connected already; another one was turned away', { count: maxConnections });
+  const channel = socketChannel(socket);
+  channel.open({ message() {}, closed() {} });
+  const error = failureOf(
+    new MeshError('busy', `${maxConnections} servers are connected to this P2P service already.`),
+  );
+  channel.post({ jsonrpc: '2.0', id: null, error });
+  channel.close();
 }
 
 /** The folder is what keeps others away while the socket is being made. */
