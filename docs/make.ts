@@ -120,7 +120,8 @@ function internalRpcPage(): string {
     const { summary, hints } = operationEntry(name);
     return [`[\`${name}\`](operations.md#${name})`, summary, hints.idempotent ? 'yes' : ''];
   });
-  const { maxBridgeFrameBytes, frameDeadlineMs, maxBridges, bridgeIdleMs, maxInFlight, maxBodyBytes } = defaultLimits;
+  const { maxBridgeFrameBytes, frameDeadlineMs, maxBridges, callDeadlineMs, bridgeIdleMs, maxInFlight, maxBodyBytes } =
+    defaultLimits;
   const number = (value: number): string => value.toLocaleString('en-US');
   const request = {
     jsonrpc: '2.0',
@@ -160,12 +161,14 @@ JSON-RPC 2.0, the same on every way across. Both sides may ask.
 
 ${table(['method', 'sent by', 'params', 'answer', 'meaning'], verbRows)}
 
-Everything before the hello is refused with \`unauthorized\`. The highest version that both sides speak is taken; when there is
+Everything before the hello is refused with \`unauthorized\`; where none comes within ${number(callDeadlineMs)} ms the far side ends the
+connection. Before it ends one by itself, because of what came or because there are too many (${number(maxBridges)}), it says why in an error
+whose \`id\` is null. The highest version that both sides speak is taken; when there is
 none, the side that is too old is named in the error, with what both speak.
 
 ## Operations
 
-Sent by the near side, which has checked the input. An idempotent one is carried once more by the bridge itself when the far
+Sent by the near side, which has checked the input. A P2P service checks it again: the server may be of another build. An idempotent one is carried once more by the bridge itself when the far
 side ended before it answered.
 
 ${table(['method', 'meaning', 'idempotent'], operationRows)}
@@ -195,7 +198,7 @@ A socket that a killed service has left behind is taken over by the next one; on
 the service's data folder, for its owner alone. \`Host\` must be a name of loopback, and requests of web pages (\`Origin\`) are
 refused.
 
-One operation by one request, no hello needed; the input is checked by the service:
+One operation by one request, no hello needed:
 
 \`\`\`sh
 ${curl} -d '{}' http://127.0.0.1:7332/rpc/status

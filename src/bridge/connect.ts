@@ -34,15 +34,15 @@ export async function connectToService(
   }
 }
 
-/** Reads a token file. Throws `invalid_config`. */
+/** Reads a token file. Throws `mesh_down` when it is not there, as before the service’s first start, and `invalid_config`. */
 export function readToken(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (cause) {
-    const why = (cause as { code?: string }).code === 'ENOENT' ? 'is not there' : 'cannot be read';
+    const missing = (cause as { code?: string }).code === 'ENOENT';
     throw new MeshError(
-      'invalid_config',
-      `The P2P service’s token file ${path} ${why}. The service makes it, p2p.token in its data folder; say where: --p2p-token-file.`,
+      missing ? 'mesh_down' : 'invalid_config',
+      `The P2P service’s token file ${path} ${missing ? 'is not there' : 'cannot be read'}. The service makes it, p2p.token in its data folder; say where: --p2p-token-file.`,
       { cause },
     );
   }

@@ -156,7 +156,9 @@ async function refusal(answer: IncomingMessage): Promise<MeshError> {
   }
   try {
     const failure = JSON.parse(text);
-    if (failure.ok === false && typeof failure.message === 'string') return MeshError.fromFailure(failure);
+    // A P2P service has something at this path, always.
+    if (answer.statusCode !== 404 && failure.ok === false && typeof failure.message === 'string')
+      return MeshError.fromFailure(failure);
   } catch {
     // Something else than a P2P service listens there.
   }

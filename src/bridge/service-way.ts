@@ -5,7 +5,7 @@
 
 import { clearTimeout, setTimeout } from 'node:timers';
 import { getLogger } from '@logtape/logtape';
-import { toMeshError } from '../mesh/errors.ts';
+import { MeshError, toMeshError } from '../mesh/errors.ts';
 import type { MeshEvent } from '../mesh/mesh.ts';
 import { formatRpcAddress, type RpcAddress } from '../mesh/rpc-address.ts';
 import { connectToService, readToken } from './connect.ts';
@@ -35,10 +35,10 @@ export function serviceWay({ address, tokenFile }: ServiceWayOptions): FarSideWa
           return await greetService(address, { token, onEvent, signal });
         } catch (thrown) {
           const error = toMeshError(thrown);
+          // The deadline is over: why nobody answered tells more than that it is over.
           if (signal.aborted || error.code !== 'mesh_down') throw error;
           if (pauseMs === firstPauseMs) log.warning('Waiting for the P2P service. {why}', { why: error.message });
           await pause(pauseMs, signal);
-          // The deadline is over: why nobody answered tells more than that it is over.
           if (signal.aborted) throw toMeshError(signal.reason).code === 'timeout' ? error : signal.reason;
         }
       }
@@ -74,12 +74,26 @@ export async function greetService(
   try {
     await near.hello(token);
     return { near, ended: ended.promise, stop: letGo, kill: letGo };
-  } catch (error) {
+  } catch (thrown) {
     near.close();
-    throw signal.aborted ? signal.reason : error;
+    const error = toMeshError(signal.aborted ? signal.reason : thrown);
+    throw signal.aborted && error.code !== 'timeout' ? error : noWelcome(address, error);
   } finally {
     signal.removeEventListener('abort', giveUp);
   }
+}
+
+/** Why a hello was not answered: a call's own words say too little of a service that was never reached. */
+function noWelcome(address: RpcAddress, error: MeshError): MeshError {
+  const at = `The P2P service at ${formatRpcAddress(address)}`;
+  if (error.code === 'timeout') {
+    const text = `${at} does not answer: it is stopped, stuck or very busy. Look at it, and restart it if need be.`;
+    return new MeshError('mesh_down', text, { cause: error });
+  }
+  if (error.code !== 'mesh_down') return error;
+  const { cause } = error;
+  const why = cause instanceof Error ? `: ${cause.message}` : ' and did not say why; look at what it logs.';
+  return new MeshError('mesh_down', `${at} let nobody in${why}`, { cause: error });
 }
 
 /** Unlike the clock's timers it keeps the process alive: nothing else does while a server waits for its service to appear. */

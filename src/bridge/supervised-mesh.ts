@@ -108,13 +108,13 @@ export class SupervisedMesh implements HostedMesh {
   ): Promise<OperationOutput<Name>> {
     const life = this.#current;
     // Nearly every call of a busy server goes this way: no more promises and closures here than it takes.
-    if (life === undefined) return this.#callNext(name, input, this.#leftOf(options));
+    if (life === undefined) return this.#callNext(name, input, this.#leftOf(options), 'nothing was sent to it');
     const answer = this.#carry(life, name, input, options);
     if (!mayRepeat(name, input)) return answer;
     const left = this.#leftOf(options);
     return answer.catch((error) => {
       if (!(error instanceof MeshError) || error.code !== 'mesh_down') throw error;
-      return this.#callNext(name, input, left);
+      return this.#callNext(name, input, left, 'the call was sent before it ended, and may or may not have been done');
     });
   }
 
@@ -126,8 +126,14 @@ export class SupervisedMesh implements HostedMesh {
     return this.stop();
   }
 
-  async #callNext<Name extends OperationName>(name: Name, input: CheckedInput<Name>, left: () => CallOptions) {
-    return this.#carry(await this.#nextLife(left()), name, input, left());
+  /** `soFar`: what became of the call until now, for who hears that it goes no further. */
+  async #callNext<Name extends OperationName>(
+    name: Name,
+    input: CheckedInput<Name>,
+    left: () => CallOptions,
+    soFar: string,
+  ) {
+    return this.#carry(await this.#nextLife(left(), soFar), name, input, left());
   }
 
   #carry<Name extends OperationName>(
@@ -154,7 +160,7 @@ export class SupervisedMesh implements HostedMesh {
   }
 
   /** The far side that comes next. Rejects with `mesh_down` when it takes too long, or when too many wait. */
-  async #nextLife({ deadlineMs = Number.POSITIVE_INFINITY, signal }: CallOptions): Promise<FarSideLife> {
+  async #nextLife({ deadlineMs = Number.POSITIVE_INFINITY, signal }: CallOptions, soFar: string): Promise<FarSideLife> {
     const comes = this.#state === 'restarting' || this.#state === 'up' || this.#state === 'unresponsive';
     if (this.#current === undefined && comes && this.#waiting < this.#patience.maxWaiting) {
       this.#awaited ??= Promise.withResolvers<void>();
@@ -171,10 +177,7 @@ export class SupervisedMesh implements HostedMesh {
     if (signal?.aborted) throw new MeshError('cancelled', 'The call was cancelled by its caller.');
     if (this.#current !== undefined) return this.#current;
     const why = this.#lastError === null ? '' : ` Last error: ${this.#lastError}`;
-    throw new MeshError(
-      'mesh_down',
-      `The P2P side is ${this.#state}; nothing was sent to it. Try again in a moment.${why}`,
-    );
+    throw new MeshError('mesh_down', `The P2P side is ${this.#state}; ${soFar}. Try again in a moment.${why}`);
   }
 
   /** Opens a far side within the deadline for starting. */
@@ -215,8 +218,9 @@ export class SupervisedMesh implements HostedMesh {
 
   #heard(life: FarSideLife, silentForMs: number | undefined): boolean {
     if (this.#life !== life) return false;
+    const { silentMs, answerWithinMs } = this.#patience;
+    if (silentForMs !== undefined) this.#lastError = `It did not answer within ${answerWithinMs} ms.`;
     this.#turn(silentForMs === undefined ? 'up' : 'unresponsive');
-    const { silentMs } = this.#patience;
     if (!this.#way.owned || silentForMs === undefined || silentForMs < silentMs) return true;
     log.error('The P2P side has not answered for {silentMs} ms and is started anew', { silentMs });
     void life.kill();
@@ -251,7 +255,10 @@ export class SupervisedMesh implements HostedMesh {
       const life = await this.#open();
       this.#restarts++;
       if (this.#stopped) await life.stop();
-      else this.#live(life);
+      else {
+        this.#live(life);
+        log.info('The P2P side is up again');
+      }
     } catch (error) {
       if (this.#stopped) return;
       this.#lastError = toMeshError(error).message;

@@ -1,8 +1,11 @@
 /** What happens when a P2P service of the operator's, or a server in front of it, ends or is cut off: real processes. */
 
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type Socket } from 'node:net';
 import * as assert from 'uvu/assert';
-import { serviceWay } from '../../src/bridge/service-way.ts';
+import type { FarSideLife } from '../../src/bridge/far-side-life.ts';
+import { greetService, serviceWay } from '../../src/bridge/service-way.ts';
 import { runtime } from '../../src/mesh/build.ts';
 import { parseRpcAddress, type RpcAddress } from '../../src/mesh/rpc-address.ts';
 import { errorCode } from '../support/error-code.ts';
@@ -12,6 +15,12 @@ import { socketOf, startP2p } from './p2p-process.ts';
 import { failureOf, server, startedServer } from './supervised-server.ts';
 
 const address = (text: string | undefined): RpcAddress => parseRpcAddress(text ?? '') as RpcAddress;
+
+async function greeted(at: RpcAddress): Promise<Pick<FarSideLife, 'near'> & AsyncDisposable> {
+  const { signal } = new AbortController();
+  const { near, stop } = await greetService(at, { token: undefined, onEvent() {}, signal });
+  return { near, [Symbol.asyncDispose]: stop };
+}
 
 const shared = suite('a P2P service of the operator’s');
 
@@ -117,9 +126,62 @@ shared('a wrong token is refused at once, by either way; a missing file says whi
   }
   const http = address(service.rpc[1]);
   assert.is(await errorCode(server(serviceWay({ address: http })).running.start()), 'unauthorized');
-  const missing = await failureOf(server(serviceWay({ address: http, tokenFile: folder.file('no') })).running.start());
-  assert.is(missing.code, 'invalid_config');
-  assert.match(missing.message, folder.file('no'));
+  const late = serviceWay({ address: http, tokenFile: folder.file('late') });
+  const missing = await failureOf(server(late, { startMs: 150 }).running.start());
+  assert.is(missing.code, 'mesh_down');
+  assert.match(missing.message, folder.file('late'));
+  await using waiting = server(late);
+  const started = waiting.running.start();
+  writeFileSync(folder.file('late'), service.token());
+  await started;
+});
+
+for (const [what, serve, why] of [
+  ['says nothing', () => {}, 'does not answer'],
+  ['ends the connection', (socket: Socket) => socket.end(), 'let nobody in and did not say why'],
+] as const) {
+  shared(`a service that ${what} is waited for, and named when it was in vain`, async () => {
+    await using folder = await tempFolder();
+    const path = folder.file('s');
+    const sockets: Socket[] = [];
+    const listener = createServer((socket) => {
+      sockets.push(socket.on('error', () => {}).resume());
+      serve(socket);
+    });
+    await new Promise<void>((resolve) => listener.listen(path, resolve));
+    const way = serviceWay({ address: { kind: 'unix', path } });
+    const error = await failureOf(server(way, { startMs: 200 }).running.start());
+    assert.equal([error.code, error.message.includes(path)], ['mesh_down', true]);
+    assert.match(error.message, why);
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => listener.close(resolve));
+  });
+}
+
+shared('something else that listens there is told apart from a service', async () => {
+  const other = createHttpServer((_request, response) =>
+    response.writeHead(404, { 'content-type': 'application/json' }).end('{"ok":false,"error":"x","message":"mine"}'),
+  );
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const { port } = other.address() as { port: number };
+  const way = serviceWay({ address: { kind: 'http', host: '127.0.0.1', port } });
+  const error = await failureOf(server(way).running.start());
+  assert.is(error.code, 'invalid_config');
+  assert.match(error.message, 'no P2P service of taskmesh');
+  await new Promise((resolve) => other.close(resolve));
+});
+
+shared('what a server of another build sends is checked by the service', async () => {
+  await using folder = await tempFolder();
+  await using service = await startP2p({ data: folder.file('node') });
+  await using life = await greeted(address(service.rpc[0]));
+  const odd = { task_type: 't', priority: 'abc' };
+  assert.is(await errorCode(life.near.call('submit', odd as never)), 'invalid_params');
+  const { task_id } = await life.near.call('submit', { task_type: 't' } as never);
+  const waiting = new AbortController();
+  const wait = errorCode(life.near.call('wait', { task_id } as never, { signal: waiting.signal }));
+  waiting.abort();
+  assert.is(await wait, 'cancelled');
 });
 
 shared('its socket deleted: who is connected stays connected, who comes hears what is wrong', async () => {

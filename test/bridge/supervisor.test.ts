@@ -292,6 +292,22 @@ test('a call that arrives while nothing is up waits for the next far side', asyn
   await mesh.stop();
 });
 
+test('a call that was sent once and finds no other far side is not said to have been sent nowhere', async () => {
+  const { mesh, way, clock, life, call } = bench({ restartMs: 5000, maxRestarts: 1000 });
+  await mesh.start();
+  way.refusals.push(...Array.from({ length: 100 }, down));
+  const errorOf = (asked: Promise<unknown>): Promise<string> => asked.then(String, (error: Error) => error.message);
+  const repeated = errorOf(call('get', { task_id: 't' }));
+  life().crash();
+  await settled();
+  const later = errorOf(call('get', { task_id: 't' }));
+  await settled();
+  clock.advance(5000);
+  assert.match(await repeated, 'may or may not have been done');
+  assert.match(await later, 'nothing was sent');
+  await mesh.stop();
+});
+
 test('it waits no longer than its patience, its deadline or its signal, and no more calls than allowed wait', async () => {
   const { mesh, way, clock, life, call } = bench({ restartMs: 5000, maxWaiting: 3, maxRestarts: 1000 });
   await mesh.start();
@@ -324,6 +340,7 @@ test('a far side that does not answer turns unresponsive within the published bo
   clock.advance(answerWithinMs);
   await settled();
   assert.is(mesh.health().state, 'unresponsive');
+  assert.is(mesh.health().last_error, 'It did not answer within 2000 ms.');
   life().silent = false;
   clock.advance(checkEveryMs);
   await settled();
