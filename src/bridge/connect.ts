@@ -72,7 +72,10 @@ function failureAt(where: string, thrown: unknown): MeshError {
   if (thrown instanceof MeshError) return thrown;
   const { code } = thrown as { code?: string };
   if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ECONNRESET') {
-    const what = code === 'ENOENT' ? 'there is no such socket' : 'nobody answers there';
+    const what =
+      code === 'ENOENT'
+        ? 'there is no such socket (if the service runs, somebody removed it: restart the service)'
+        : 'nobody answers there';
     return new MeshError('mesh_down', `No P2P service at ${where}: ${what}. ${start}`, { cause: thrown });
   }
   if (code === 'EACCES' || code === 'EPERM') {

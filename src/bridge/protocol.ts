@@ -5,6 +5,7 @@
  * name, params `{ input }`) and the verbs below. Errors cross as JSON-RPC errors whose `data` is the structured failure.
  */
 
+import { z } from 'zod';
 import { version } from '../mesh/build.ts';
 import { MeshError } from '../mesh/errors.ts';
 
@@ -86,6 +87,12 @@ export interface Welcome {
   limits: { maxInFlight: number; maxBufferedBytes: number; maxFrameBytes: number };
 }
 
+const helloShape = z.object({
+  oldest: z.int(),
+  newest: z.int(),
+  build: z.string().max(100).default('unknown'),
+});
+
 /** What this side says first. */
 export function hello(token?: string): Hello {
   return { ...spoken, build: version, ...(token === undefined ? {} : { token }) };
@@ -95,12 +102,15 @@ export function hello(token?: string): Hello {
  * The highest version that both speak. Throws `protocol_mismatch`, which says which side to upgrade, and `invalid_message`
  * for what is no hello.
  */
-export function agree(theirs: Partial<Hello>, ours: ProtocolRange = spoken): number {
-  const { oldest, newest, build = 'unknown' } = theirs;
-  if (!Number.isInteger(oldest) || !Number.isInteger(newest)) {
-    throw new MeshError('invalid_message', 'The bridge’s first message must be a hello with the protocol’s range.');
+export function agree(theirs: unknown, ours: ProtocolRange = spoken): number {
+  const { success, data } = helloShape.safeParse(theirs);
+  if (!success || data.oldest > data.newest) {
+    throw new MeshError(
+      'invalid_message',
+      `The bridge’s first message must be a hello with the versions that are spoken: ${JSON.stringify({ ...ours, build: version })}.`,
+    );
   }
-  const [low, high] = [oldest as number, newest as number];
+  const { oldest: low, newest: high, build } = data;
   const agreed = Math.min(high, ours.newest);
   if (agreed >= Math.max(low, ours.oldest)) return agreed;
   const [old, fresh] = high < ours.oldest ? ['server', 'P2P service'] : ['P2P service', 'server'];

@@ -166,11 +166,17 @@ protocol('the highest version that both speak is taken', () => {
   assert.is(agree({ ...hello(), oldest: 3, newest: 9 }, { oldest: 1, newest: 3 }), 3);
 });
 
-protocol('a hello without its range is none', () => {
-  assert.throws(
-    () => agree({}),
-    (error: MeshError) => error.code === 'invalid_message',
-  );
+protocol('a hello without a range, with one upside down, or with no text for a build is none', () => {
+  for (const given of [
+    {},
+    { ...hello(), oldest: 9, newest: 1 },
+    { ...hello(), build: {} },
+    { ...hello(), oldest: 1.5 },
+  ])
+    assert.throws(
+      () => agree(given),
+      (error: MeshError) => error.code === 'invalid_message' && error.message.includes('"newest":'),
+    );
 });
 
 protocol.run();

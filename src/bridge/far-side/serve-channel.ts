@@ -14,7 +14,7 @@ import type { Channel } from '../../rpc/channel.ts';
 import { Endpoint } from '../../rpc/endpoint.ts';
 import type { IncomingCall } from '../../rpc/incoming-call.ts';
 import type { RpcParams } from '../../rpc/message.ts';
-import { agree, type Hello, type ProtocolRange, verbs, type Welcome } from '../protocol.ts';
+import { agree, type ProtocolRange, verbs, type Welcome } from '../protocol.ts';
 import { checkSecret } from './check-secret.ts';
 import { EventOutbox } from './event-outbox.ts';
 
@@ -42,7 +42,7 @@ export function serveChannel(channel: Channel, options: ServeChannelOptions): En
 
   const greet = (params: RpcParams): Welcome => {
     if (token !== undefined && (token.required || params.token !== undefined)) checkSecret(params.token, token.secret);
-    const protocol = agree(params as Partial<Hello>, speaks);
+    const protocol = agree(params, speaks);
     greeted = true;
     cancelGreeting();
     const { maxInFlight, maxBufferedBytes, maxBridgeFrameBytes: maxFrameBytes } = limits;
