@@ -64,9 +64,9 @@ export class Endpoint {
   readonly #source: CallSource;
   readonly #pending = new Map<RpcId, OutgoingCall>();
   readonly #late = new Map<RpcId, LateResult>();
+  readonly #serving = new Set<IncomingCall>();
+  /** Of those, the newest of each id: an id may be repeated. */
   readonly #incoming = new Map<RpcId, IncomingCall>();
-  /** Not the size of that map: an id may be repeated. */
-  #serving = 0;
   #nextId = 1;
   #closed = false;
   /** What the far side said about the whole channel, before it ends it. */
@@ -98,7 +98,7 @@ export class Endpoint {
 
   /** Requests of the far end that are being worked on. */
   get serving(): number {
-    return this.#serving;
+    return this.#serving.size;
   }
 
   get closed(): boolean {
@@ -220,7 +220,10 @@ export class Endpoint {
   }
 
   #serve({ id, method, params = {} }: RpcRequest): void {
-    if (this.#serving >= this.#options.maxInFlight || this.#channel.bufferedBytes > this.#options.maxBufferedBytes) {
+    if (
+      this.#serving.size >= this.#options.maxInFlight ||
+      this.#channel.bufferedBytes > this.#options.maxBufferedBytes
+    ) {
       this.#refuse(
         id,
         new MeshError('busy', 'The node has as many calls in flight as it takes. Try again a little later.'),
@@ -228,9 +231,9 @@ export class Endpoint {
       return;
     }
     const call = new IncomingCall(params._meta, this.#source);
-    // A repeated id is allowed (some clients send one): the newest call of an id is the one that a cancellation reaches.
+    // Some clients repeat an id: a cancellation reaches the newest call of it, the end of the channel all of them.
     this.#incoming.set(id, call);
-    this.#serving++;
+    this.#serving.add(call);
     this.#options.handle(method, params, call).then(
       (result) => {
         this.#ended(id, call);
@@ -257,13 +260,13 @@ export class Endpoint {
 
   #ended(id: RpcId, call: IncomingCall): void {
     call.end();
-    this.#serving--;
+    this.#serving.delete(call);
     if (this.#incoming.get(id) === call) this.#incoming.delete(id);
     this.#idle();
   }
 
   #idle(): void {
-    if (this.#pending.size === 0 && this.#serving === 0 && !this.#closed) this.#options.onIdle?.();
+    if (this.#pending.size === 0 && this.#serving.size === 0 && !this.#closed) this.#options.onIdle?.();
   }
 
   #end(thrown?: Error, unsent?: ReadonlySet<RpcId>): void {
@@ -272,7 +275,7 @@ export class Endpoint {
     const cause = this.#lastWord ?? thrown;
     for (const call of [...this.#pending.values()])
       call.fail(this.#options.closedError(cause, unsent?.has(call.id) ?? false));
-    for (const call of [...this.#incoming.values()]) call.abort('closed');
+    for (const call of [...this.#serving]) call.abort('closed');
     this.#late.clear();
     this.#deadlines.clear();
     this.#options.onClosed?.(cause);

@@ -152,6 +152,17 @@ test('calls that repeat an id count each, so that no more are served than may be
   assert.is(answers.length, 3);
 });
 
+test('the end of the channel stops every call of a repeated id, not only the newest', async () => {
+  const { far, ends } = connect((_method, _params, call) => untilAborted(call.signal));
+  ends[0].open({ message() {}, closed() {} });
+  for (let count = 0; count < 3; count++) ends[0].post({ jsonrpc: '2.0', id: 1, method: 'slow', params: {} });
+  await settled();
+  assert.is(far.serving, 3);
+  ends[0].close();
+  await settled();
+  assert.is(far.serving, 0);
+});
+
 test('what is no message ends the channel, and who sent it hears why', async () => {
   const { ends } = connect(async () => ({}));
   const answers: unknown[] = [];
