@@ -50,7 +50,8 @@ export const settings = {
   },
   'p2p-service': {
     kind: 'service',
-    summary: 'A P2P service that runs already (taskmesh p2p), to be used instead of a node of the server’s own.',
+    summary:
+      'A P2P service that runs already (taskmesh p2p), to be used instead of a node of the server’s own. The node’s settings are then the service’s, and the server’s go unused.',
     example: 'unix:/run/taskmesh/p2p.sock',
     defaultText: 'none: with the layout process, the server runs its own',
     audience: 'node',
