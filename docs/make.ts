@@ -120,8 +120,16 @@ function internalRpcPage(): string {
     const { summary, hints } = operationEntry(name);
     return [`[\`${name}\`](operations.md#${name})`, summary, hints.idempotent ? 'yes' : ''];
   });
-  const { maxBridgeFrameBytes, frameDeadlineMs, maxBridges, callDeadlineMs, bridgeIdleMs, maxInFlight, maxBodyBytes } =
-    defaultLimits;
+  const {
+    maxBridgeFrameBytes,
+    frameDeadlineMs,
+    maxBridges,
+    callDeadlineMs,
+    bridgeIdleMs,
+    maxInFlight,
+    maxBodyBytes,
+    bodyDeadlineMs,
+  } = defaultLimits;
   const number = (value: number): string => value.toLocaleString('en-US');
   const request = {
     jsonrpc: '2.0',
@@ -206,11 +214,12 @@ ${curl} -d '${JSON.stringify(request)}' http://127.0.0.1:7332/rpc
 \`\`\`
 
 The first is answered as the operation's tool would, \`{"ok":true,…}\`, with an HTTP status to match; the second with a JSON-RPC
-response. Bodies are at most ${number(maxBodyBytes)} bytes. Closing the connection cancels the call.
+response. Bodies are at most ${number(maxBodyBytes)} bytes, and whole within ${number(bodyDeadlineMs)} ms. Closing the connection cancels the call.
 
 A session, which is what servers use: \`GET /rpc\` is answered by a stream that does not end, one message a line (NDJSON), and
-by the header \`Taskmesh-Session\`. \`POST /rpc\` with that header carries messages the other way, one a line, and is answered
-with 202. The session ends with its stream, or when nothing is posted for ${number(bridgeIdleMs)} ms; servers ping every second.
+by the header \`Taskmesh-Session\`. \`POST /rpc\` with that header carries messages the other way, one a line, which are taken as
+they come; at its end it is answered with 202. Servers send one whose body lasts as long as the session (\`curl -T -\` does too). Half a line must
+become a whole one within ${number(frameDeadlineMs)} ms. The session ends with its stream, or when nothing is posted for ${number(bridgeIdleMs)} ms; servers ping every second.
 At most ${maxBridges} are open at a time, and as many sockets.
 
 ### MessagePort, and in memory

@@ -1,7 +1,7 @@
 /**
  * A channel over loopback HTTP, the near side of it: for platforms without Unix sockets, and for whoever wants to look at what
  * crosses. A session is one `GET /rpc`, whose answer streams what the far side says, one message a line; what this side says
- * goes by `POST /rpc`, one at a time: what is posted meanwhile goes together with the next one.
+ * goes by one `POST /rpc`, whose body is streamed as long.
  */
 
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
@@ -9,7 +9,6 @@ import { MeshError } from '../mesh/errors.ts';
 import type { Limits } from '../mesh/limits.ts';
 import type { RpcAddress } from '../mesh/rpc-address.ts';
 import type { Channel, ChannelEvents } from '../rpc/channel.ts';
-import type { EncodedMessage } from '../rpc/frames.ts';
 import type { RpcMessage } from '../rpc/message.ts';
 import { Outbox } from '../rpc/outbox.ts';
 import { encodeLines, LineReader } from './line-reader.ts';
@@ -35,7 +34,7 @@ export async function openHttpChannel(
   { token, signal, limits }: OpenHttpOptions,
 ): Promise<Channel> {
   const agent = new Agent({ keepAlive: true, maxSockets: 2 });
-  const post: Ask = (method, headers) =>
+  const ask = (method: string, headers: Record<string, string>): ClientRequest =>
     request({
       agent,
       method,
@@ -44,7 +43,7 @@ export async function openHttpChannel(
       path: rpcPath,
       headers: token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` },
     });
-  const opening = post('GET', {});
+  const opening = ask('GET', {});
   const giveUp = (): void => void opening.destroy(new Error('given up'));
   signal.addEventListener('abort', giveUp, { once: true });
   try {
@@ -52,7 +51,12 @@ export async function openHttpChannel(
     opening.end();
     const stream = await answer;
     if (stream.statusCode !== 200) throw await refusal(stream);
-    return new HttpChannel(stream, post, agent, limits);
+    const up = ask('POST', {
+      [sessionHeader]: String(stream.headers[sessionHeader]),
+      'content-type': 'application/x-ndjson',
+      'transfer-encoding': 'chunked',
+    });
+    return new HttpChannel(stream, up, agent, limits);
   } catch (error) {
     agent.destroy();
     throw error;
@@ -61,40 +65,39 @@ export async function openHttpChannel(
   }
 }
 
-type Ask = (method: string, headers: Record<string, string>) => ClientRequest;
-
 class HttpChannel implements Channel {
-  readonly #stream: IncomingMessage;
-  readonly #ask: Ask;
+  readonly #down: IncomingMessage;
+  readonly #up: ClientRequest;
   readonly #agent: Agent;
-  readonly #session: string;
   readonly #reader: LineReader;
   readonly #outbox: Outbox;
   #events: ChannelEvents | undefined;
-  #bytesUnderWay = 0;
   #closed = false;
 
-  constructor(stream: IncomingMessage, ask: Ask, agent: Agent, { maxBridgeFrameBytes: maxFrameBytes }: Limits) {
-    this.#stream = stream;
-    this.#ask = ask;
+  constructor(down: IncomingMessage, up: ClientRequest, agent: Agent, { maxBridgeFrameBytes: maxFrameBytes }: Limits) {
+    this.#down = down;
+    this.#up = up;
     this.#agent = agent;
-    this.#session = String(stream.headers[sessionHeader]);
     this.#reader = new LineReader(maxFrameBytes);
     this.#outbox = new Outbox({
       maxFrameBytes,
-      write: (batch, done) => void this.#send(batch).then(done, (cause) => this.#break(cause)),
+      write: (batch, done) => void (up.write(encodeLines(batch)) ? done() : up.once('drain', done)),
     });
+    responseTo(up)
+      .then(async (answer) => this.#break(answer.statusCode === 202 ? undefined : await refusal(answer)))
+      .catch((cause) => this.#break(cause));
+    up.flushHeaders();
   }
 
   get bufferedBytes(): number {
-    return this.#outbox.bytes + this.#bytesUnderWay;
+    return this.#outbox.bytes + this.#up.writableLength;
   }
 
   open(events: ChannelEvents): void {
     this.#events = events;
-    this.#stream.on('data', (piece: Uint8Array) => this.#receive(piece));
-    this.#stream.on('error', (cause) => this.#break(cause));
-    this.#stream.on('close', () => this.#break());
+    this.#down.on('data', (piece: Uint8Array) => this.#receive(piece));
+    this.#down.on('error', (cause) => this.#break(cause));
+    this.#down.on('close', () => this.#break());
   }
 
   post(message: RpcMessage): void {
@@ -103,22 +106,6 @@ class HttpChannel implements Channel {
 
   close(): void {
     this.#break();
-  }
-
-  async #send(batch: readonly EncodedMessage[]): Promise<void> {
-    const body = Buffer.from(encodeLines(batch));
-    this.#bytesUnderWay = body.byteLength;
-    const asking = this.#ask('POST', {
-      [sessionHeader]: this.#session,
-      'content-type': 'application/x-ndjson',
-      'content-length': String(body.byteLength),
-    });
-    const answer = responseTo(asking);
-    asking.end(body);
-    const response = await answer;
-    if (response.statusCode !== 202) throw await refusal(response);
-    response.resume();
-    this.#bytesUnderWay = 0;
   }
 
   #receive(piece: Uint8Array): void {
@@ -134,7 +121,8 @@ class HttpChannel implements Channel {
     if (this.#closed) return;
     this.#closed = true;
     this.#outbox.clear();
-    this.#stream.destroy();
+    this.#down.destroy();
+    this.#up.destroy();
     this.#agent.destroy();
     this.#events?.closed(cause);
   }

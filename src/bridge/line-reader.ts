@@ -16,6 +16,11 @@ export class LineReader {
     this.#maxLineBytes = maxLineBytes;
   }
 
+  /** Whether a line has begun and not ended. */
+  get insideLine(): boolean {
+    return this.#buffered > 0;
+  }
+
   /** Hands each whole message to `deliver`. Throws `BrokenFrameError`; the reader must not be used afterwards. */
   push(bytes: Uint8Array, deliver: (message: unknown) => void): void {
     let rest = bytes;

@@ -1,6 +1,6 @@
 /** The P2P service's HTTP side as curl and scripts see it: raw requests, a scripted node behind them. */
 
-import { type IncomingMessage, request } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import * as assert from 'uvu/assert';
 import { listenHttp } from '../../src/bridge/far-side/listen-http.ts';
@@ -179,6 +179,56 @@ test('a session can be held by hand, line by line', async () => {
   assert.is(JSON.parse((await lines.next()).value).result.protocol, spoken.newest);
   assert.equal(JSON.parse((await lines.next()).value).result.value, 1);
   stream.destroy();
+});
+
+/** Begins a `POST` whose body goes on. */
+function beginBody({ port }: Served, path: string, id?: string): { body: ClientRequest; answer: Promise<string> } {
+  const headers = { ...bearer, 'transfer-encoding': 'chunked', ...(id && { 'taskmesh-session': id }) };
+  const body = request({ host: '127.0.0.1', port, method: 'POST', path, headers });
+  const answer = new Promise<string>((resolve, reject) => {
+    body.on('error', reject).once('response', async (answer: IncomingMessage) => {
+      let text = String(answer.statusCode);
+      for await (const piece of answer) text += piece;
+      resolve(text);
+    });
+  });
+  return { body, answer };
+}
+
+test('a session’s messages may come in one body, each taken as soon as its line is whole', async () => {
+  await using served = await serve();
+  const { id, stream, lines } = await session(served);
+  const { body, answer } = beginBody(served, '/rpc', id);
+  body.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'bridge/hello', params: hello() })}\n`);
+  assert.is(JSON.parse((await lines.next()).value).result.protocol, spoken.newest);
+  for (const call of [8, 9]) {
+    body.write(`${statusCall.replace('"id":7', `"id":${call}`)}\n`);
+    assert.is(JSON.parse((await lines.next()).value).id, call);
+  }
+  body.end();
+  assert.is(await answer, '202');
+  stream.destroy();
+});
+
+test('a session whose line is never whole is ended, and says why', async () => {
+  await using served = await serve({ frameDeadlineMs: 50 });
+  const { id, lines } = await session(served);
+  const { body, answer } = beginBody(served, '/rpc', id);
+  body.write('{"jsonrpc":');
+  const { error } = JSON.parse((await lines.next()).value);
+  assert.match(error.message, 'A line was not complete after 50 ms.');
+  assert.ok((await lines.next()).done);
+  body.write('"2.0"');
+  assert.match(await answer, /^400.*The session has ended/);
+});
+
+test('a body that comes too slowly is refused with timeout, and its connection ended', async () => {
+  await using served = await serve({ bodyDeadlineMs: 50 });
+  const { body, answer } = beginBody(served, '/rpc/get');
+  const closed = new Promise((resolve) => body.once('close', resolve));
+  body.write('{"task_id":');
+  assert.match(await answer, /^504.*"timeout".*50 ms/);
+  await closed;
 });
 
 test('more sessions than may be are refused as busy', async () => {

@@ -1,54 +1,64 @@
-/** Reads a request's body within its bound, and writes an answer: what the P2P service's HTTP side needs of HTTP. */
+/** Reads a request's body within its bounds, and writes an answer: what the P2P service's HTTP side needs of HTTP. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { systemClock } from '../../mesh/clock.ts';
 import { type Failure, MeshError } from '../../mesh/errors.ts';
+import type { Limits } from '../../mesh/limits.ts';
 
-/** Rejects with `payload_too_large`, and with what `piece` throws; `piece` gets the bytes as they come. */
-export function readBody(
-  request: IncomingMessage,
-  maxBytes: number,
-  piece: (bytes: Uint8Array) => void,
-): Promise<void> {
+/** How long who was told that a body took too long may read that, in milliseconds. */
+const lastWordsMs = 100;
+
+/** Hands the bytes of a body over as they come. Rejects with what `take` throws, and when the connection ends before the body. */
+export function readPieces(request: IncomingMessage, take: (bytes: Uint8Array) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    let bytes = 0;
-    /** What still comes is dropped: who is still sending does not read the answer. */
-    const stop = (cause: unknown): void => {
-      request.off('data', take).resume();
-      reject(cause);
-    };
-    const take = (chunk: Uint8Array): void => {
-      bytes += chunk.byteLength;
+    const onData = (bytes: Uint8Array): void => {
       try {
-        if (bytes > maxBytes) throw tooLarge(maxBytes);
-        piece(chunk);
+        take(bytes);
       } catch (cause) {
-        stop(cause);
+        // What still comes is dropped: who is still sending does not read the answer.
+        request.off('data', onData).resume();
+        reject(cause);
       }
     };
-    if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
-      stop(tooLarge(maxBytes));
-      return;
-    }
-    request.on('data', take);
+    request.on('data', onData);
     request.once('end', resolve);
     request.once('error', reject);
-    request.once('close', () => reject(new MeshError('cancelled', 'The request ended before its body did.')));
+    request.once('close', () => {
+      if (!request.readableEnded) reject(new MeshError('cancelled', 'The request ended before its body did.'));
+    });
   });
 }
 
-const tooLarge = (maxBytes: number): MeshError =>
-  new MeshError('payload_too_large', `A body may be ${maxBytes} bytes long.`, { details: { max_bytes: maxBytes } });
-
-/** One JSON value. Throws `payload_too_large` or `invalid_json`. */
-export async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+/** One JSON value. Rejects with `payload_too_large`, `timeout` or `invalid_json`. */
+export async function readJson(
+  request: IncomingMessage,
+  { maxBodyBytes, bodyDeadlineMs }: Pick<Limits, 'maxBodyBytes' | 'bodyDeadlineMs'>,
+): Promise<unknown> {
+  const tooLong = Promise.withResolvers<never>();
+  let cancelTimer = systemClock.setTimer(bodyDeadlineMs, () => {
+    tooLong.reject(new MeshError('timeout', `The body was not complete after ${bodyDeadlineMs} ms.`));
+    cancelTimer = systemClock.setTimer(lastWordsMs, () => request.destroy());
+  });
+  // Also of a body that was refused: it may not go on for ever.
+  request.once('close', () => cancelTimer());
   const pieces: Uint8Array[] = [];
-  await readBody(request, maxBytes, (piece) => pieces.push(piece));
+  let bytes = 0;
+  const whole = readPieces(request, (piece) => {
+    bytes += piece.byteLength;
+    if (Math.max(bytes, Number(request.headers['content-length'] ?? 0)) > maxBodyBytes) throw tooLarge(maxBodyBytes);
+    pieces.push(piece);
+  });
+  await Promise.race([whole, tooLong.promise]);
+  cancelTimer();
   try {
     return JSON.parse(Buffer.concat(pieces).toString('utf8'));
   } catch (cause) {
     throw new MeshError('invalid_json', 'The body is not JSON.', { cause });
   }
 }
+
+const tooLarge = (maxBytes: number): MeshError =>
+  new MeshError('payload_too_large', `A body may be ${maxBytes} bytes long.`, { details: { max_bytes: maxBytes } });
 
 export function answerJson(
   response: ServerResponse,

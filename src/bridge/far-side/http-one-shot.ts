@@ -24,7 +24,7 @@ export interface OneShot {
 export async function answerRequest(shot: OneShot): Promise<void> {
   let id: RpcRequest['id'] | null = null;
   try {
-    const message = await readJson(shot.request, shot.limits.maxBodyBytes);
+    const message = await readJson(shot.request, shot.limits);
     if (kindOf(message) !== 'request') {
       throw new MeshError(
         'invalid_message',
@@ -45,7 +45,7 @@ export async function answerRequest(shot: OneShot): Promise<void> {
 export async function answerOperation(shot: OneShot, operation: string): Promise<void> {
   try {
     const empty = shot.request.headers['content-length'] === '0';
-    const input = empty ? {} : await readJson(shot.request, shot.limits.maxBodyBytes);
+    const input = empty ? {} : await readJson(shot.request, shot.limits);
     answerJson(shot.response, 200, { ok: true, ...(await run(shot, operation, input)) });
   } catch (thrown) {
     const failure = toMeshError(thrown).toFailure();

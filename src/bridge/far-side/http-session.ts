@@ -1,16 +1,19 @@
 /**
- * A channel over loopback HTTP, the far side of it: one session. What the near side says comes by `POST`s, what this side says
- * is streamed as the answer to the `GET` that opened the session. Ends with that answer, and when nothing is posted for long.
+ * A channel over loopback HTTP, the far side of it: one session. What the near side says comes by `POST`s, mostly by
+ * one whose body lasts as long as the session; what this side says is streamed as the answer to the `GET` that opened it. Ends with
+ * that answer, and when nothing is posted for long.
  */
 
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type CancelTimer, type Clock, systemClock } from '../../mesh/clock.ts';
 import { MeshError } from '../../mesh/errors.ts';
 import type { Limits } from '../../mesh/limits.ts';
 import type { Channel, ChannelEvents } from '../../rpc/channel.ts';
+import { failureOf } from '../../rpc/errors.ts';
 import type { RpcMessage } from '../../rpc/message.ts';
 import { Outbox } from '../../rpc/outbox.ts';
-import { encodeLines } from '../line-reader.ts';
+import { encodeLines, LineReader } from '../line-reader.ts';
+import { readPieces } from './http-body.ts';
 
 export class HttpSession implements Channel {
   readonly #response: ServerResponse;
@@ -49,22 +52,44 @@ export class HttpSession implements Channel {
     this.#events = events;
     this.#response.on('error', (cause) => this.#end(cause));
     this.#response.on('close', () => this.#end());
-    this.heard();
+    this.#heard();
+  }
+
+  /** Takes the messages of a `POST`, line by line as they come. Rejects with what is wrong with them. */
+  async read(request: IncomingMessage): Promise<void> {
+    const { maxBridgeFrameBytes, frameDeadlineMs } = this.#limits;
+    const reader = new LineReader(maxBridgeFrameBytes);
+    let cancelTimer: CancelTimer | undefined;
+    const clearTimer = (): void => {
+      cancelTimer?.();
+      cancelTimer = undefined;
+    };
+    const deliver = (message: unknown): void => {
+      clearTimer();
+      if (!this.#closed) this.#events?.message(message);
+    };
+    try {
+      await readPieces(request, (piece) => {
+        if (this.#closed) throw new MeshError('invalid_message', 'The session has ended. Open one by GET /rpc.');
+        this.#heard();
+        reader.push(piece, deliver);
+        if (!reader.insideLine || this.#closed) clearTimer();
+        else cancelTimer ??= this.#clock.setTimer(frameDeadlineMs, () => this.#refuse(halfLine(frameDeadlineMs)));
+      });
+      reader.finish(deliver);
+    } finally {
+      clearTimer();
+    }
   }
 
   /** The near side has shown that it is there. */
-  heard(): void {
+  #heard(): void {
     this.#cancelIdle();
     if (this.#closed) return;
     const { bridgeIdleMs } = this.#limits;
     this.#cancelIdle = this.#clock.setTimer(bridgeIdleMs, () =>
       this.#break(new MeshError('timeout', `Nothing came in the session for ${bridgeIdleMs} ms.`)),
     );
-  }
-
-  /** A message that came by a `POST`. */
-  receive(message: unknown): void {
-    if (!this.#closed) this.#events?.message(message);
   }
 
   post(message: RpcMessage): void {
@@ -74,12 +99,19 @@ export class HttpSession implements Channel {
     this.#break(new MeshError('busy', 'The other side of the bridge does not read what is sent to it.'));
   }
 
-  close(): void {
+  close(cause?: Error): void {
     if (this.#closed) return;
     const last = this.#outbox.takeAll();
     if (last.length > 0) this.#response.write(encodeLines(last));
-    this.#end();
+    this.#end(cause);
     this.#response.end();
+  }
+
+  /** The near side hears why. */
+  #refuse(cause: MeshError): void {
+    if (this.#closed) return;
+    this.#outbox.add({ jsonrpc: '2.0', id: null, error: failureOf(cause) });
+    this.close(cause);
   }
 
   #break(cause: Error): void {
@@ -95,3 +127,6 @@ export class HttpSession implements Channel {
     this.#events?.closed(cause);
   }
 }
+
+const halfLine = (frameDeadlineMs: number): MeshError =>
+  new MeshError('invalid_message', `A line was not complete after ${frameDeadlineMs} ms.`);

@@ -13,9 +13,8 @@ import type { Mesh } from '../../mesh/mesh.ts';
 import type { RpcAddress } from '../../mesh/rpc-address.ts';
 import type { Channel } from '../../rpc/channel.ts';
 import { rpcPath, sessionHeader } from '../http-channel.ts';
-import { LineReader } from '../line-reader.ts';
 import { checkSecret } from './check-secret.ts';
-import { answerJson, readBody, statusOf } from './http-body.ts';
+import { answerJson, statusOf } from './http-body.ts';
 import { answerOperation, answerRequest } from './http-one-shot.ts';
 import { HttpSession } from './http-session.ts';
 import { lastWordsMs, type RpcListener } from './rpc-listener.ts';
@@ -62,11 +61,7 @@ export async function listenHttp(
     if (session === undefined) {
       throw new MeshError('invalid_message', 'There is no such session (any more). Open one by GET /rpc.');
     }
-    session.heard();
-    const reader = new LineReader(limits.maxBridgeFrameBytes);
-    const deliver = (message: unknown): void => session.receive(message);
-    await readBody(request, 2 * limits.maxBridgeFrameBytes, (piece) => reader.push(piece, deliver));
-    reader.finish(deliver);
+    await session.read(request);
     response.writeHead(202, { 'content-length': '0' }).end();
   };
 
@@ -91,7 +86,8 @@ export async function listenHttp(
   const server = createServer(
     {
       headersTimeout: limits.headersDeadlineMs,
-      requestTimeout: limits.bodyDeadlineMs,
+      // The body of a session lasts as long as the session; the others have a deadline of their own.
+      requestTimeout: 0,
       connectionsCheckingInterval: Math.max(50, Math.min(1_000, limits.headersDeadlineMs / 4)),
       keepAliveTimeout: limits.bridgeIdleMs,
     },
