@@ -23,14 +23,17 @@ export class LineReader {
 
   /** Hands each whole message to `deliver`. Throws `BrokenFrameError`; the reader must not be used afterwards. */
   push(bytes: Uint8Array, deliver: (message: unknown) => void): void {
-    let rest = bytes;
-    for (let end = rest.indexOf(newline); end >= 0; end = rest.indexOf(newline)) {
-      this.#keep(rest.subarray(0, end));
-      rest = rest.subarray(end + 1);
-      const line = this.#take();
-      if (line.byteLength > 0) deliver(parseFrame(line));
+    let start = 0;
+    for (;;) {
+      // Empty lines are passed over where they stand: a flood of them is to cost nothing.
+      if (this.#buffered === 0) while (bytes[start] === newline) start++;
+      const end = bytes.indexOf(newline, start);
+      if (end < 0) break;
+      this.#keep(bytes.subarray(start, end));
+      start = end + 1;
+      deliver(parseFrame(this.#take()));
     }
-    this.#keep(rest);
+    this.#keep(bytes.subarray(start));
   }
 
   /** Nothing more will come: a last line without its end counts too. */

@@ -117,6 +117,14 @@ test('an operation by its name is answered as its tool would', async () => {
   assert.equal([status, failure?.error, failure?.retryable], [503, 'queue_full', true]);
 });
 
+test('no body at all is an input without fields, however its length was told', async () => {
+  await using served = await serve();
+  const path = '/rpc/cache_set';
+  // Not `invalid_json`: it is the fields that are missing.
+  for (const headers of [bearer, { ...bearer, 'transfer-encoding': 'chunked' }])
+    assert.is((await served.json({ path, headers }))[1]?.error, 'invalid_params');
+});
+
 for (const [what, asked, status, code] of [
   ['no token', { headers: {} }, 401, 'unauthorized'],
   ['a wrong token', { headers: { authorization: `Bearer ${token}x` } }, 401, 'unauthorized'],
@@ -125,6 +133,7 @@ for (const [what, asked, status, code] of [
   ['a session without a token', { method: 'GET', headers: {} }, 401, 'unauthorized'],
   ['another path', { path: '/mcp' }, 404, 'unknown_operation'],
   ['an operation that is none', { path: '/rpc/nope', body: '{}' }, 404, 'unknown_operation'],
+  ['an operation whose name cannot be decoded', { path: '/rpc/%E0%A4%A', body: '{}' }, 404, 'unknown_operation'],
   ['another method', { method: 'DELETE' }, 400, 'invalid_message'],
   ['an input that does not fit', { path: '/rpc/get', body: '{"task_id":3}' }, 400, 'invalid_params'],
   ['a body that is no JSON', { path: '/rpc/get', body: '{' }, 400, 'invalid_json'],
@@ -210,6 +219,56 @@ test('a session’s messages may come in one body, each taken as soon as its lin
   stream.destroy();
 });
 
+test('empty lines are passed over, wherever a piece of the body ends', async () => {
+  await using served = await serve();
+  const { id, stream, lines } = await session(served);
+  const { body, answer } = beginBody(served, '/rpc', id);
+  const first = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'bridge/hello', params: hello() });
+  for (const piece of ['\n\n', `\n${first.slice(0, 20)}`, `${first.slice(20)}\n\n`, `\n\n${statusCall}\n`, '\n'])
+    await new Promise((resolve) => body.write(piece, resolve));
+  assert.is(JSON.parse((await lines.next()).value).id, 1);
+  assert.is(JSON.parse((await lines.next()).value).id, 7);
+  body.end();
+  assert.is(await answer, '202');
+  stream.destroy();
+});
+
+test('the bodies of a session end with it, also those in which nothing comes', async () => {
+  await using served = await serve();
+  const { id, stream } = await session(served);
+  const bodies = ['', '{"half', '\n'].map((text) => {
+    const begun = beginBody(served, '/rpc', id);
+    begun.body.flushHeaders();
+    if (text !== '') begun.body.write(text);
+    return begun;
+  });
+  const fifth = [beginBody(served, '/rpc', id), beginBody(served, '/rpc', id)];
+  for (const { body } of fifth) body.write('\n');
+  assert.match(await Promise.race(fifth.map(({ answer }) => answer)), /^503.*"busy"/);
+  const closed = bodies.map(({ body }) => new Promise((resolve) => body.once('close', resolve)));
+  stream.destroy();
+  for (const { answer } of bodies) assert.match(await answer, /^400.*The session has ended/);
+  await Promise.all(closed);
+  for (const { body, answer } of fifth) {
+    answer.catch(() => {});
+    body.destroy();
+  }
+});
+
+test('a session that has ended is forgotten, also when nobody reads its last words', async () => {
+  await using served = await serve();
+  const { id, stream } = await session(served);
+  stream.pause();
+  const headers = { ...bearer, 'taskmesh-session': id };
+  const lines: unknown[] = [{ jsonrpc: '2.0', id: 1, method: 'bridge/hello', params: hello() }];
+  for (const letter of 'abcd')
+    lines.push({ jsonrpc: '2.0', id: letter.repeat(4 << 20), method: 'bridge/ping', params: {} });
+  for (const line of lines) await served.ask({ headers, body: `${JSON.stringify(line)}\n` });
+  await served.ask({ headers, body: 'null\n' });
+  while (!(await served.ask({ headers, body: '' })).body.includes('There is no such session'));
+  stream.on('error', () => {}).destroy();
+});
+
 test('a session whose line is never whole is ended, and says why', async () => {
   await using served = await serve({ frameDeadlineMs: 50 });
   const { id, lines } = await session(served);
@@ -218,7 +277,6 @@ test('a session whose line is never whole is ended, and says why', async () => {
   const { error } = JSON.parse((await lines.next()).value);
   assert.match(error.message, 'A line was not complete after 50 ms.');
   assert.ok((await lines.next()).done);
-  body.write('"2.0"');
   assert.match(await answer, /^400.*The session has ended/);
 });
 

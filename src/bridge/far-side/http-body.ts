@@ -29,10 +29,11 @@ export function readPieces(request: IncomingMessage, take: (bytes: Uint8Array) =
   });
 }
 
-/** One JSON value. Rejects with `payload_too_large`, `timeout` or `invalid_json`. */
+/** One JSON value, `whenEmpty` for no body at all. Rejects with `payload_too_large`, `timeout` or `invalid_json`. */
 export async function readJson(
   request: IncomingMessage,
   { maxBodyBytes, bodyDeadlineMs }: Pick<Limits, 'maxBodyBytes' | 'bodyDeadlineMs'>,
+  whenEmpty?: object,
 ): Promise<unknown> {
   const tooLong = Promise.withResolvers<never>();
   let cancelTimer = systemClock.setTimer(bodyDeadlineMs, () => {
@@ -50,6 +51,7 @@ export async function readJson(
   });
   await Promise.race([whole, tooLong.promise]);
   cancelTimer();
+  if (bytes === 0 && whenEmpty !== undefined) return whenEmpty;
   try {
     return JSON.parse(Buffer.concat(pieces).toString('utf8'));
   } catch (cause) {

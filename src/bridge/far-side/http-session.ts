@@ -14,6 +14,10 @@ import type { RpcMessage } from '../../rpc/message.ts';
 import { Outbox } from '../../rpc/outbox.ts';
 import { encodeLines, LineReader } from '../line-reader.ts';
 import { readPieces } from './http-body.ts';
+import { lastWordsMs } from './rpc-listener.ts';
+
+/** Requests whose bodies are read at once; a server sends one. */
+const maxUploads = 4;
 
 export class HttpSession implements Channel {
   readonly #response: ServerResponse;
@@ -21,6 +25,8 @@ export class HttpSession implements Channel {
   readonly #clock: Clock;
   readonly #outbox: Outbox;
   #events: ChannelEvents | undefined;
+  /** Each ends the reading of a `POST`. */
+  readonly #readers = new Set<(cause: MeshError) => void>();
   #unwritten = 0;
   #closed = false;
   #cancelIdle: CancelTimer = () => {};
@@ -55,10 +61,13 @@ export class HttpSession implements Channel {
     this.#heard();
   }
 
-  /** Takes the messages of a `POST`, line by line as they come. Rejects with what is wrong with them. */
+  /** Takes the messages of a `POST`, line by line as they come. Rejects with what is wrong with them, and when the session ends. */
   async read(request: IncomingMessage): Promise<void> {
+    if (this.#readers.size >= maxUploads)
+      throw new MeshError('busy', `${maxUploads} requests of this session are being read already.`);
     const { maxBridgeFrameBytes, frameDeadlineMs } = this.#limits;
     const reader = new LineReader(maxBridgeFrameBytes);
+    const sessionEnd = Promise.withResolvers<never>();
     let cancelTimer: CancelTimer | undefined;
     const clearTimer = (): void => {
       cancelTimer?.();
@@ -68,17 +77,22 @@ export class HttpSession implements Channel {
       clearTimer();
       if (!this.#closed) this.#events?.message(message);
     };
+    const whole = readPieces(request, (piece) => {
+      if (this.#closed) throw ended();
+      this.#heard();
+      reader.push(piece, deliver);
+      if (!reader.insideLine || this.#closed) clearTimer();
+      else cancelTimer ??= this.#clock.setTimer(frameDeadlineMs, () => this.#refuse(halfLine(frameDeadlineMs)));
+    });
+    this.#readers.add(sessionEnd.reject);
     try {
-      await readPieces(request, (piece) => {
-        if (this.#closed) throw new MeshError('invalid_message', 'The session has ended. Open one by GET /rpc.');
-        this.#heard();
-        reader.push(piece, deliver);
-        if (!reader.insideLine || this.#closed) clearTimer();
-        else cancelTimer ??= this.#clock.setTimer(frameDeadlineMs, () => this.#refuse(halfLine(frameDeadlineMs)));
-      });
+      await Promise.race([whole, sessionEnd.promise]);
       reader.finish(deliver);
     } finally {
       clearTimer();
+      this.#readers.delete(sessionEnd.reject);
+      // The answer says that the connection ends; who goes on all the same is cut.
+      if (!request.readableEnded) cutLater(request, this.#clock);
     }
   }
 
@@ -105,6 +119,7 @@ export class HttpSession implements Channel {
     if (last.length > 0) this.#response.write(encodeLines(last));
     this.#end(cause);
     this.#response.end();
+    cutLater(this.#response, this.#clock);
   }
 
   /** The near side hears why. */
@@ -124,9 +139,19 @@ export class HttpSession implements Channel {
     this.#closed = true;
     this.#cancelIdle();
     this.#outbox.clear();
+    for (const reject of this.#readers) reject(ended());
     this.#events?.closed(cause);
   }
 }
+
+/** Ends what has not ended by itself when the last words should have been read. */
+function cutLater(stream: IncomingMessage | ServerResponse, clock: Clock): void {
+  if (stream.destroyed) return;
+  const cancelTimer = clock.setTimer(lastWordsMs, () => stream.destroy());
+  stream.once('close', cancelTimer);
+}
+
+const ended = (): MeshError => new MeshError('invalid_message', 'The session has ended. Open one by GET /rpc.');
 
 const halfLine = (frameDeadlineMs: number): MeshError =>
   new MeshError('invalid_message', `A line was not complete after ${frameDeadlineMs} ms.`);

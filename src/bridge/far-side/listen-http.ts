@@ -77,7 +77,7 @@ export async function listenHttp(
       throw new MeshError('invalid_message', `GET ${rpcPath} opens a session; everything else is a POST.`);
     }
     const shot = { request, response, mesh, limits };
-    if (path !== rpcPath) return await answerOperation(shot, decodeURIComponent(path.slice(rpcPath.length + 1)));
+    if (path !== rpcPath) return await answerOperation(shot, path.slice(rpcPath.length + 1));
     const id = headers[sessionHeader];
     if (id === undefined) await answerRequest(shot);
     else await receive(String(id), request, response);
