@@ -126,6 +126,7 @@ function internalRpcPage(): string {
     maxBridges,
     callDeadlineMs,
     bridgeIdleMs,
+    maxSessionBodies,
     maxInFlight,
     maxBodyBytes,
     bodyDeadlineMs,
@@ -220,7 +221,7 @@ A session, which is what servers use: \`GET /rpc\` is answered by a stream that 
 by the header \`Taskmesh-Session\`. \`POST /rpc\` with that header carries messages the other way, one a line, which are taken as
 they come; at its end it is answered with 202. Servers send one whose body lasts as long as the session (\`curl -T -\` does too). Half a line must
 become a whole one within ${number(frameDeadlineMs)} ms. The session ends with its stream, or when nothing is posted for ${number(bridgeIdleMs)} ms; servers ping every second.
-At most ${maxBridges} are open at a time, and as many sockets.
+At most ${maxBridges} are open at a time, each with at most ${maxSessionBodies} such requests, and as many sockets.
 
 ### MessagePort, and in memory
 

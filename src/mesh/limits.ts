@@ -55,6 +55,8 @@ export interface Limits {
   readonly maxBridges: number;
   /** An HTTP session with the P2P service in which nothing was sent for this long is ended, in milliseconds; servers ping. */
   readonly bridgeIdleMs: number;
+  /** Requests of one such session whose bodies are read at once; a server sends one, which lasts as long as the session. */
+  readonly maxSessionBodies: number;
 
   // --- The wire between peers -----------------------------------------------------------------------------------------
   /** One frame: a task's payload or result, a page of `list`, and the envelope. */
@@ -175,6 +177,7 @@ export const defaultLimits: Limits = {
   maxBridgeFrameBytes: 8 * MiB,
   maxBridges: 64,
   bridgeIdleMs: 60_000,
+  maxSessionBodies: 4,
   maxFrameBytes: 4 * MiB,
   frameDeadlineMs: 10_000,
   dialDeadlineMs: 10_000,

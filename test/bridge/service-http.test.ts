@@ -265,6 +265,9 @@ test('a session that has ended is forgotten, also when nobody reads its last wor
     lines.push({ jsonrpc: '2.0', id: letter.repeat(4 << 20), method: 'bridge/ping', params: {} });
   for (const line of lines) await served.ask({ headers, body: `${JSON.stringify(line)}\n` });
   await served.ask({ headers, body: 'null\n' });
+  const tooLate = beginBody(served, '/rpc', id);
+  tooLate.body.flushHeaders();
+  assert.match(await tooLate.answer, /^400.*session/);
   while (!(await served.ask({ headers, body: '' })).body.includes('There is no such session'));
   stream.on('error', () => {}).destroy();
 });

@@ -1,12 +1,10 @@
 /** Reads a request's body within its bounds, and writes an answer: what the P2P service's HTTP side needs of HTTP. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { systemClock } from '../../mesh/clock.ts';
+import { type Clock, systemClock } from '../../mesh/clock.ts';
 import { type Failure, MeshError } from '../../mesh/errors.ts';
 import type { Limits } from '../../mesh/limits.ts';
-
-/** How long who was told that a body took too long may read that, in milliseconds. */
-const lastWordsMs = 100;
+import { lastWordsMs } from './rpc-listener.ts';
 
 /** Hands the bytes of a body over as they come. Rejects with what `take` throws, and when the connection ends before the body. */
 export function readPieces(request: IncomingMessage, take: (bytes: Uint8Array) => void): Promise<void> {
@@ -36,12 +34,12 @@ export async function readJson(
   whenEmpty?: object,
 ): Promise<unknown> {
   const tooLong = Promise.withResolvers<never>();
-  let cancelTimer = systemClock.setTimer(bodyDeadlineMs, () => {
+  const cancelTimer = systemClock.setTimer(bodyDeadlineMs, () => {
     tooLong.reject(new MeshError('timeout', `The body was not complete after ${bodyDeadlineMs} ms.`));
-    cancelTimer = systemClock.setTimer(lastWordsMs, () => request.destroy());
+    cutLater(request, systemClock);
   });
   // Also of a body that was refused: it may not go on for ever.
-  request.once('close', () => cancelTimer());
+  request.once('close', cancelTimer);
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   const whole = readPieces(request, (piece) => {
@@ -57,6 +55,13 @@ export async function readJson(
   } catch (cause) {
     throw new MeshError('invalid_json', 'The body is not JSON.', { cause });
   }
+}
+
+/** Cuts a connection that has not ended by itself when its last words should have been read. */
+export function cutLater(stream: IncomingMessage | ServerResponse, clock: Clock): void {
+  if (stream.destroyed) return;
+  const cancelTimer = clock.setTimer(lastWordsMs, () => stream.destroy());
+  stream.once('close', cancelTimer);
 }
 
 const tooLarge = (maxBytes: number): MeshError =>

@@ -13,11 +13,7 @@ import { failureOf } from '../../rpc/errors.ts';
 import type { RpcMessage } from '../../rpc/message.ts';
 import { Outbox } from '../../rpc/outbox.ts';
 import { encodeLines, LineReader } from '../line-reader.ts';
-import { readPieces } from './http-body.ts';
-import { lastWordsMs } from './rpc-listener.ts';
-
-/** Requests whose bodies are read at once; a server sends one. */
-const maxUploads = 4;
+import { cutLater, readPieces } from './http-body.ts';
 
 export class HttpSession implements Channel {
   readonly #response: ServerResponse;
@@ -63,9 +59,13 @@ export class HttpSession implements Channel {
 
   /** Takes the messages of a `POST`, line by line as they come. Rejects with what is wrong with them, and when the session ends. */
   async read(request: IncomingMessage): Promise<void> {
-    if (this.#readers.size >= maxUploads)
-      throw new MeshError('busy', `${maxUploads} requests of this session are being read already.`);
-    const { maxBridgeFrameBytes, frameDeadlineMs } = this.#limits;
+    const { maxBridgeFrameBytes, frameDeadlineMs, maxSessionBodies } = this.#limits;
+    if (this.#closed) throw ended();
+    if (this.#readers.size >= maxSessionBodies)
+      throw new MeshError(
+        'busy',
+        `${maxSessionBodies} bodies of this session are being read already. Send one that lasts.`,
+      );
     const reader = new LineReader(maxBridgeFrameBytes);
     const sessionEnd = Promise.withResolvers<never>();
     let cancelTimer: CancelTimer | undefined;
@@ -113,20 +113,23 @@ export class HttpSession implements Channel {
     this.#break(new MeshError('busy', 'The other side of the bridge does not read what is sent to it.'));
   }
 
-  close(cause?: Error): void {
-    if (this.#closed) return;
-    const last = this.#outbox.takeAll();
-    if (last.length > 0) this.#response.write(encodeLines(last));
-    this.#end(cause);
-    this.#response.end();
-    cutLater(this.#response, this.#clock);
+  close(): void {
+    if (!this.#closed) this.#endAfterLastWords();
   }
 
   /** The near side hears why. */
   #refuse(cause: MeshError): void {
     if (this.#closed) return;
     this.#outbox.add({ jsonrpc: '2.0', id: null, error: failureOf(cause) });
-    this.close(cause);
+    this.#endAfterLastWords(cause);
+  }
+
+  #endAfterLastWords(cause?: Error): void {
+    const last = this.#outbox.takeAll();
+    if (last.length > 0) this.#response.write(encodeLines(last));
+    this.#end(cause);
+    this.#response.end();
+    cutLater(this.#response, this.#clock);
   }
 
   #break(cause: Error): void {
@@ -142,13 +145,6 @@ export class HttpSession implements Channel {
     for (const reject of this.#readers) reject(ended());
     this.#events?.closed(cause);
   }
-}
-
-/** Ends what has not ended by itself when the last words should have been read. */
-function cutLater(stream: IncomingMessage | ServerResponse, clock: Clock): void {
-  if (stream.destroyed) return;
-  const cancelTimer = clock.setTimer(lastWordsMs, () => stream.destroy());
-  stream.once('close', cancelTimer);
 }
 
 const ended = (): MeshError => new MeshError('invalid_message', 'The session has ended. Open one by GET /rpc.');
